@@ -48,9 +48,19 @@ export async function verifiedClaims(
     );
   }
   await keys.mustHaveSigned(`${head}.${payload}`, Buffer.from(signature, "base64url"), alg, kid || undefined);
+  expectTexts(claims);
   expectFor(claims, rules);
   expectNow(claims, clock.now() / 1000);
   return claims;
+}
+
+function expectTexts(claims: Claims): void {
+  for (const name of ["iss", "sub", "nonce", "at_hash"]) {
+    const value = claims[name] ?? "";
+    if (typeof value === "string") continue;
+    const why = notDecoded(value, `struct field idToken.${name} of type string`);
+    throw new TokenProblem(`oidc: failed to unmarshal claims: ${why}`);
+  }
 }
 
 function expectFor({ iss, aud }: Claims, { issuer, audiences }: TokenRules): void {
@@ -71,6 +81,12 @@ function expectNow({ exp, nbf }: Claims, now: number): void {
   if (Math.trunc(exp) < now) throw new TokenProblem(`oidc: token is expired (Token Expiry: ${goTime(exp)})`);
   if (typeof nbf === "number" && now + LEEWAY_S < Math.trunc(nbf))
     throw new TokenProblem(`oidc: current time ${goTime(now)} before the nbf (not before) time: ${goTime(nbf)}`);
+}
+
+/** In Go's words. @param type Into what it should have been. */
+export function notDecoded(value: unknown, type: string): string {
+  const shown = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  return `json: cannot unmarshal ${shown} into Go ${type}`;
 }
 
 /** As Go shows a time. @param seconds Since the epoch. */

@@ -195,7 +195,7 @@ test("a token that is not good is refused with 401, and a TokenReview says why",
     [tokenOf({ tenant: "x" }), "oidc: required claim tenant value does not match. Got = x, want = shop"],
     [
       tokenOf({ sub: 7 }),
-      'oidc: parse username claims "sub": json: cannot unmarshal number into Go value of type string',
+      "oidc: verify token: oidc: failed to unmarshal claims: json: cannot unmarshal number into Go struct field idToken.sub of type string",
     ],
     [
       tokenOf({ sub: "system:x" }),

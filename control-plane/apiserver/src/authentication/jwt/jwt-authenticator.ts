@@ -4,7 +4,7 @@ import type { User } from "../../contracts.ts";
 import { TokenProblem } from "../token-problem.ts";
 import type { JwtSettings, PrefixedClaimOrExpression } from "./configuration.ts";
 import { compileAbout, evaluateAbout } from "./expressions.ts";
-import { type Claims, issuerOf, type TokenRules, verifiedClaims } from "./issued-tokens.ts";
+import { type Claims, issuerOf, notDecoded, type TokenRules, verifiedClaims } from "./issued-tokens.ts";
 import { IssuerClient } from "./issuer-client.ts";
 import { IssuerKeys, type IssuerKeysDeps } from "./issuer-keys.ts";
 
@@ -94,7 +94,7 @@ export class JwtAuthenticator {
     if (claim === "email" && Object.hasOwn(claims, "email_verified")) {
       const { email_verified: isVerified } = claims;
       if (typeof isVerified !== "boolean")
-        throw new TokenProblem(`oidc: parse 'email_verified' claim: ${notDecoded(isVerified, "bool")}`);
+        throw new TokenProblem(`oidc: parse 'email_verified' claim: ${notDecoded(isVerified, "value of type bool")}`);
       if (!isVerified) throw new TokenProblem("oidc: email not verified");
     }
     return prefix + name;
@@ -107,7 +107,9 @@ export class JwtAuthenticator {
       const groups = Array.isArray(given) ? given : [given ?? ""];
       const wrong = groups.find((group) => typeof group !== "string");
       if (wrong !== undefined)
-        throw new TokenProblem(`oidc: parse groups claim ${goQuote(claim)}: ${notDecoded(given, "string")}`);
+        throw new TokenProblem(
+          `oidc: parse groups claim ${goQuote(claim)}: ${notDecoded(given, "value of type string")}`,
+        );
       return groups.map((group) => prefix + group);
     }
     const { groups } = this.#programs;
@@ -246,14 +248,8 @@ function textIn(claims: Claims, claim: string, problem: (why: string) => string)
   if (!Object.hasOwn(claims, claim)) throw new TokenProblem(`oidc: ${problem("claim not present")}`);
   const value = claims[claim];
   if (value === null) return "";
-  if (typeof value !== "string") throw new TokenProblem(`oidc: ${problem(notDecoded(value, "string"))}`);
+  if (typeof value !== "string") throw new TokenProblem(`oidc: ${problem(notDecoded(value, "value of type string"))}`);
   return value;
-}
-
-/** In Go's words. */
-function notDecoded(value: unknown, type: string): string {
-  const shown = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
-  return `json: cannot unmarshal ${shown} into Go value of type ${type}`;
 }
 
 function isObject(value: unknown): value is Claims {
