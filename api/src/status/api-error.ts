@@ -220,7 +220,8 @@ export class ApiError extends TsukubeError<StatusReason> {
     httpCode: number,
     of?: { readonly resource: string; readonly name: string; readonly said: string },
   ): ApiError {
-    const [reason, message] = GENERIC[httpCode] ?? unnamed(httpCode, of?.said);
+    const [reason, usual] = GENERIC[httpCode] ?? unnamed(httpCode, of?.said);
+    const message = httpCode === 403 ? (of?.said ?? usual) : usual; // who may not is told by whom
     if (of === undefined) return failure(httpCode, reason, message, {});
     const { resource, name } = of;
     const about = resource === "" && name === "" ? "" : ` ( ${resource} ${name})`;

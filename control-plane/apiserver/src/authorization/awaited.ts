@@ -17,10 +17,13 @@ class Unanswered extends Error {
   }
 }
 
-/** What another server says, for work within {@link settled}. @param key Of the question and who is asked. */
-export function answerTo(key: string, ask: () => Promise<AuthorizationDecision>): AuthorizationDecision {
-  const found = known?.get(key);
-  if (found !== undefined) return found;
+/** What another server said to the same work before. */
+export function toldAnswer(key: string): AuthorizationDecision | undefined {
+  return known?.get(key);
+}
+
+/** Waits for what another server says, for work within {@link settled}. @param key Of the question and who is asked. */
+export function awaitAnswer(key: string, ask: () => Promise<AuthorizationDecision>): never {
   throw new Unanswered(key, ask());
 }
 

@@ -2,9 +2,9 @@ import { adapt, CelError, type CelProgram, compileCel, encodeUnstructured, type 
 import type { SubjectAccessReview, SubjectAccessReviewStatus } from "@tsukube/api/types/authorization-v1";
 import { type Clock, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { Kubeconfig, type WebhookTarget } from "../configuration/kubeconfig.ts";
-import { askWebhook } from "../configuration/webhook-call.ts";
+import { askWebhook, type WebhookResult } from "../configuration/webhook-call.ts";
 import type { AuthorizationAttributes, AuthorizationDecision } from "../contracts.ts";
-import { answerTo } from "./awaited.ts";
+import { awaitAnswer, toldAnswer } from "./awaited.ts";
 import { ACCESS_ENVIRONMENT, type WebhookSettings } from "./configuration.ts";
 import type { WebhookMetrics } from "./webhook-metrics.ts";
 
@@ -50,20 +50,39 @@ export class WebhookAuthorizer {
   /** Within `settled`: at once, or by an answer that is waited for. */
   decide(attributes: AuthorizationAttributes): AuthorizationDecision {
     const spec = specOf(attributes);
+    const key = JSON.stringify(spec);
+    const question = `${this.#name} ${key}`;
+    const told = toldAnswer(question);
+    if (told !== undefined) return told;
     try {
       if (!this.#matches(spec)) return NO_OPINION;
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
       return this.#failed(error.message);
     }
-    const key = JSON.stringify(spec);
     const kept = this.#kept.get(key);
     if (kept !== undefined && kept.until > this.#deps.clock.now()) return kept.decision;
-    return answerTo(`${this.#name} ${key}`, () => this.#ask(attributes, spec, key));
+    return awaitAnswer(question, () => this.#ask(attributes, spec, key));
   }
 
   /** One condition that is false decides, whatever the others do. @throws {CelError} */
   #matches(spec: object): boolean {
+    if (this.#conditions.length === 0) return true;
+    const { clock, metrics } = this.#deps;
+    const began = clock.monotonic();
+    try {
+      const isMatch = this.#conditionsHold(spec);
+      if (!isMatch) metrics.excluded.inc({ type: "Webhook", name: this.#name });
+      return isMatch;
+    } catch (error) {
+      metrics.unmatched.inc({ type: "Webhook", name: this.#name });
+      throw error;
+    } finally {
+      metrics.matched(this.#name, clock.monotonic() - began);
+    }
+  }
+
+  #conditionsHold(spec: object): boolean {
     const request = adapt(shownToConditions(spec));
     const errors: string[] = [];
     for (const program of this.#conditions) {
@@ -79,21 +98,24 @@ export class WebhookAuthorizer {
   }
 
   async #ask(attributes: AuthorizationAttributes, spec: object, key: string): Promise<AuthorizationDecision> {
-    const { clock, metrics } = this.#deps;
-    const began = clock.monotonic();
+    const { metrics } = this.#deps;
+    let last: WebhookResult = "error";
+    const attempted = (result: WebhookResult, ms: number): void => {
+      last = result;
+      metrics.asked(this.#name, result, ms);
+    };
     let status: SubjectAccessReviewStatus;
     try {
       const sent = this.#settings.subjectAccessReviewVersion === "v1" ? spec : inBeta(spec);
       const body = encodeUnstructured({ ...this.#kind, metadata: {}, spec: sent as Json, status: { allowed: false } });
-      const review = await askWebhook<SubjectAccessReview>(this.#target, this.#kind, body, this.#deps);
+      const review = await askWebhook<SubjectAccessReview>(this.#target, this.#kind, body, {
+        ...this.#deps,
+        attempted,
+      });
       status = review.status ?? { allowed: false };
-      metrics.asked(this.#name, "success", clock.monotonic() - began);
     } catch (error) {
-      const why = messageOf(error);
-      const result = /took longer than/.test(why) ? "timeout" : "error";
-      metrics.asked(this.#name, result, clock.monotonic() - began);
-      if (this.#settings.failurePolicy === "NoOpinion") metrics.failedOpen(this.#name, result);
-      return this.#failed(why);
+      if (this.#settings.failurePolicy === "NoOpinion") metrics.failedOpen(this.#name, last);
+      return this.#failed(messageOf(error));
     }
     const decision = decisionIn(status);
     this.#keep(attributes, key, decision);

@@ -4,9 +4,10 @@ import { refusalOf } from "../admission/webhooks/webhook-client.ts";
 import { askTarget, type WebhookAnswer, type WebhookTarget } from "./kubeconfig.ts";
 
 const ATTEMPTS = 5;
-const PASSING = new Set([429, 500, 504]);
 /** Before the second attempt, as upstream's of authentication and authorization. */
 const RETRY_MS = 500;
+
+export type WebhookResult = "success" | "timeout" | "error";
 
 export interface WebhookCall {
   readonly clock: Clock;
@@ -14,6 +15,8 @@ export interface WebhookCall {
   readonly signal: AbortSignal;
   /** Before the second attempt; before those after it more. */
   readonly retryMs?: number;
+  /** Told of each attempt. */
+  readonly attempted?: (result: WebhookResult, ms: number) => void;
 }
 
 /** What a webhook is asked, and what comes back. */
@@ -27,18 +30,32 @@ export async function askWebhook<T>(
   target: WebhookTarget,
   kind: ReviewKind,
   body: Uint8Array,
-  { clock, random, signal, retryMs = RETRY_MS }: WebhookCall,
+  { clock, random, signal, retryMs = RETRY_MS, attempted }: WebhookCall,
 ): Promise<T> {
   for (let [attempt, pause] = [1, retryMs]; ; attempt += 1, pause *= 1.5) {
+    const began = clock.monotonic();
     const answer = await askTarget(target, body, { clock, signal }).catch((error: Error) => error);
-    if (attempt === ATTEMPTS || !isPassing(answer)) return objectIn<T>(answer, target, kind);
+    const took = clock.monotonic() - began;
+    try {
+      const object = objectIn<T>(answer, target, kind);
+      attempted?.("success", took);
+      return object;
+    } catch (error) {
+      attempted?.(isLate(answer) ? "timeout" : "error", took);
+      if (attempt === ATTEMPTS || !isPassing(answer)) throw error;
+    }
     await clock.sleep(pause * (1 + random.float() * 0.2), signal);
   }
 }
 
 function isPassing(answer: WebhookAnswer | Error): boolean {
   if (answer instanceof Error) return "code" in answer && answer.code === "ECONNRESET";
-  return PASSING.has(answer.status) || (answer.status >= 500 && answer.headers["retry-after"] !== undefined);
+  if (answer.status === 503) return answer.headers["retry-after"] !== undefined;
+  return answer.status === 429 || answer.status >= 500;
+}
+
+function isLate(answer: WebhookAnswer | Error): boolean {
+  return answer instanceof Error ? answer.name === "TimeoutError" : answer.status === 504;
 }
 
 function objectIn<T>(answer: WebhookAnswer | Error, { url }: WebhookTarget, wanted: ReviewKind): T {
