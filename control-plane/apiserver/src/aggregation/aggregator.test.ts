@@ -71,3 +71,14 @@ test("resources that tell no kind are given an empty one", async () => {
     { resource: "flavours", responseKind, subresources: [{ subresource: "status", responseKind }] },
   ]);
 });
+
+test("versions come by priority, and where that is the same the newer first", () => {
+  const priorities = Object.entries({ v1beta1: 1, v2: 1, v1alpha1: 9, v1: 1 });
+  const services = priorities.map(([version, versionPriority]) => [
+    version,
+    { object: { ...SERVICE, spec: { ...SERVICE.spec, version, versionPriority } } },
+  ]);
+  const cache = { subscribe: () => () => {}, get: () => undefined, head: { range: () => services } };
+  const { groups } = new Aggregator(cache as never, {} as never, new VirtualClock());
+  expect(groups[0]?.versions.map(({ version }) => version)).toEqual(["v1alpha1", "v2", "v1", "v1beta1"]);
+});

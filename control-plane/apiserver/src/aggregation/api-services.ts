@@ -1,5 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
 import type { APIService } from "@tsukube/api/types/apiregistration-v1";
+import { compareVersions } from "../discovery/version-order.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
 export const API_SERVICES = "/registry/apiregistration.k8s.io/apiservices/";
@@ -14,10 +15,13 @@ export function apiServiceOf(cache: WatchCache, group: string, version: string):
   return cache.get(`${API_SERVICES}${version}.${group}`)?.object as StoredService | undefined;
 }
 
-/** The APIServices that another server answers, those of higher priority first. */
+/** The APIServices that another server answers, those of higher priority first, of equal ones those of newer versions. */
 export function remoteServices(cache: WatchCache): readonly StoredService[] {
   const all = [...cache.head.range(API_SERVICES)].map(([, cached]) => cached.object as StoredService);
-  return all.filter(isRemote).sort((a, b) => (b.spec?.versionPriority ?? 0) - (a.spec?.versionPriority ?? 0));
+  return all.filter(isRemote).sort(({ spec: a }, { spec: b }) => {
+    const byPriority = (b?.versionPriority ?? 0) - (a?.versionPriority ?? 0);
+    return byPriority || compareVersions(b?.version ?? "", a?.version ?? "");
+  });
 }
 
 export function isRemote({ spec }: APIService): boolean {
