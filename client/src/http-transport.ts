@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { type Cancel, type Clock, TsukubeError } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import type { ApiRequest, ApiResponse, Transport } from "./transport.ts";
@@ -79,6 +80,7 @@ class Http2Transport implements Transport {
   readonly #options: HttpTransportOptions;
   readonly #clock: Clock;
   readonly #connections = new Set<Connection>();
+  #context: SecureContext | undefined;
   /** Requests without a place, oldest first; while there are any no place is free. */
   readonly #waiting = new Set<Waiter>();
   /** Streams that the server said last that it takes over a connection, when it takes any. */
@@ -202,12 +204,16 @@ class Http2Transport implements Transport {
     return false;
   }
 
+  /** Made once: parsing keys costs more than a connection that is refused. */
+  #trust(): SecureContext {
+    const { ca, clientCertificate } = this.#options;
+    this.#context ??= createSecureContext({ ca, allowPartialTrustChain: true, ...clientCertificate });
+    return this.#context;
+  }
+
   #connect(): Connection {
-    const { server, ca, clientCertificate } = this.#options;
-    const session = connect(server, {
-      ca,
-      allowPartialTrustChain: true,
-      ...clientCertificate,
+    const session = connect(this.#options.server, {
+      secureContext: this.#trust(),
       settings: { initialWindowSize: STREAM_WINDOW },
     });
     const connection: Connection = { session, streams: new Set(), most: this.#streams };

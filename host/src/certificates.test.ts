@@ -2,7 +2,8 @@ import "reflect-metadata";
 import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { expect, test } from "vitest";
-import { createAuthorityKeys, expiryOf, openAuthority, readCertificateRequest } from "./certificates.ts";
+import { expiryOf } from "./certificate-expiry.ts";
+import { createAuthorityKeys, openAuthority, readCertificateRequest } from "./certificates.ts";
 import { realClock } from "./clock.ts";
 import { systemRandom } from "./random.ts";
 

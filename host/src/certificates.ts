@@ -191,11 +191,6 @@ function expectNamed(cert: string, { subjectName }: x509.Pkcs10CertificateReques
       );
 }
 
-/** When a certificate ends, in ms since the epoch. @param cert PEM. */
-export function expiryOf(cert: string): number {
-  return new X509Certificate(cert).validToDate.getTime();
-}
-
 /** A new P-256 key, PKCS #8 PEM: for ServiceAccount tokens. */
 export async function createSigningKey(): Promise<string> {
   return exportKey((await generate()).privateKey);

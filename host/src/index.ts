@@ -1,5 +1,6 @@
 // certificates.ts, certificate-keys.ts and grpc.ts are exports of their own ("@tsukube/host/grpc"): loading them costs memory that few processes need.
 export * from "./accept.ts";
+export { expiryOf } from "./certificate-expiry.ts";
 export type { KeyRequest } from "./certificate-keys.ts";
 export { certificateSigner, requestCertificateKey } from "./certificate-signer.ts";
 export * from "./cipher-suites.ts";

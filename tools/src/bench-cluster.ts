@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { filesOf, pathsOf } from "@tsukube/cli/paths";
 import { type Client, createClient } from "@tsukube/client";
 import { transportOfKubeconfig } from "@tsukube/e2e/kubeconfig-transport";
 import { run } from "@tsukube/host";
@@ -49,6 +50,12 @@ export class BenchCluster {
   /** Its path. */
   async kubeconfig(): Promise<string> {
     return (JSON.parse(await this.tsukube("status", "-o", "json")) as { readonly kubeconfig: string }).kubeconfig;
+  }
+
+  /** Milliseconds from exec of a process until it was ready. */
+  readyMs(name: string): number {
+    const { ready } = filesOf(pathsOf("bench", this.#env, process.getuid?.() ?? 1));
+    return (JSON.parse(readFileSync(ready(name), "utf8")) as { readonly readyMs: number }).readyMs;
   }
 
   async client(): Promise<Client> {

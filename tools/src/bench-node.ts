@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import type { Client, ResourceClient } from "@tsukube/client";
 import { realClock, run } from "@tsukube/host";
-import { BenchCluster, type BenchProcess, cpuSecondsOf, pssOf } from "./bench-cluster.ts";
+import { BenchCluster, cpuSecondsOf, pssOf } from "./bench-cluster.ts";
+import { delayOf, watchDelay } from "./bench-delay.ts";
 import type { Measured } from "./bench-scenarios.ts";
-import { inspect } from "./inspect.ts";
 
 const SINGLE = 10;
 const MANY = 50;
@@ -25,12 +25,13 @@ export async function pods(root: string): Promise<readonly Measured[]> {
     const one = median(await starts(client, SINGLE, 1));
     const floor = median(await byHand(SINGLE));
     const processes = (await cluster.processes()).filter(({ name }) => name === "server" || name === "node");
-    for (const { pid } of processes) await inspect(pid, WATCH_DELAY);
-    await realClock.sleep(500);
+    for (const { pid } of processes) await watchDelay(pid);
     const before = processes.map(({ pid }) => cpuSecondsOf(pid));
     const many = median(await starts(client, MANY, MANY));
     const cpu = processes.map(({ pid }, index) => ((cpuSecondsOf(pid) - (before[index] ?? 0)) / MANY) * 1000);
-    const delays = await delaysOf(processes);
+    const delays: Measured[] = [];
+    for (const { name, pid } of processes)
+      delays.push({ what: `${name} event loop, p99.9`, value: await delayOf(pid), unit: "ms" });
     await client.close();
     return [
       { what: "up with a node", value: up, unit: "ms" },
@@ -57,7 +58,12 @@ export async function idle(root: string): Promise<readonly Measured[]> {
     await realClock.sleep(IDLE_SECONDS * 1000);
     const cpu = processes.reduce((sum, { pid }, index) => sum + cpuSecondsOf(pid) - (before[index] ?? 0), 0);
     return [
-      ...processes.map(({ name, pid }) => ({ what: `${name} PSS`, value: pssOf(pid), unit: "MB" })),
+      ...processes.map(({ name, pid }) => ({
+        what: `${name} PSS`,
+        value: pssOf(pid),
+        unit: "MB",
+        ...(name === "server" && { goal: "< 100" }),
+      })),
       { what: "PSS together", value: processes.reduce((sum, { pid }) => sum + pssOf(pid), 0), unit: "MB" },
       { what: "of a core", value: (cpu / IDLE_SECONDS) * 100, unit: "%" },
     ];
@@ -128,26 +134,6 @@ class RunningPods {
       if (pod.status?.phase === "Running") this.#waiting.get(pod.metadata?.name ?? "")?.();
     }
   }
-}
-
-// opening and closing an inspector stalls the loop itself: what it costs is neither counted at the start nor at the end
-const WATCH_DELAY = `(() => {
-  const histogram = process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay({ resolution: 1 });
-  histogram.enable();
-  setTimeout(() => histogram.reset(), 300);
-  const read = [];
-  globalThis.benchDelay = read;
-  globalThis.benchTimer = setInterval(() => read.push(histogram.percentile(99.9) / 1e6), 100);
-  globalThis.benchEnd = () => (clearInterval(benchTimer), histogram.disable(), read.at(-6));
-  return true;
-})()`;
-const READ_DELAY = "benchEnd()";
-
-async function delaysOf(processes: readonly BenchProcess[]): Promise<readonly Measured[]> {
-  const delays: Measured[] = [];
-  for (const { name, pid } of processes)
-    delays.push({ what: `${name} event loop, p99.9`, value: await inspect<number>(pid, READ_DELAY), unit: "ms" });
-  return delays;
 }
 
 /** The same steps without us: namespaces, two batches of ip(8), an overlay, conmon and crun create, crun start. */

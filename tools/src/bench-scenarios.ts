@@ -1,5 +1,6 @@
 import { createClient } from "@tsukube/client";
 import { startCluster } from "@tsukube/testing";
+import { idleConnections } from "./bench-connections.ts";
 import { containerDensity, containerStarts, imageBuilds, imagePulls } from "./bench-engine.ts";
 import { besideEtcd, noEtcd } from "./bench-etcd.ts";
 import { hammer } from "./bench-hammer.ts";
@@ -62,7 +63,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     measure: startUp,
   },
   "start-100k": {
-    how: `The same with 100,000 ConfigMaps of 1 KB in the store's file. A thread reads and checks all of it, the server builds its cache. Then all are listed, and 1000 written. ${BUDGETS}`,
+    how: `The same with 100,000 ConfigMaps of 1 KB in the store's file. A thread reads and checks all of it, the server builds its cache. Then all are listed, in pages and at once, and 1000 written. ${BUDGETS}`,
     limit: "100 MB are read from memory, checked and copied: about 0.1 s.",
     runs: 3,
     measure: (root) => startWith(root, 100_000),
@@ -106,6 +107,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     limit: "Namespaces, a network, an overlay and two processes a pod: what the steps by hand take.",
     needs: "root",
     measure: pods,
+  },
+  "idle-connections": {
+    how: "An API server in a process of its own answers one client, alone and beside ten thousand connections over TLS that say nothing or stop in the middle of a word.",
+    limit: "A connection is a socket of the kernel and a state of OpenSSL, and what Node keeps for each.",
+    runs: 1,
+    measure: idleConnections,
   },
   idle: {
     how: "The guestbook example at rest for a minute after its start has settled: proportional set size and CPU of our processes.",

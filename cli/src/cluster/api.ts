@@ -61,7 +61,7 @@ export async function waitUntil(
         `Cannot wait any longer for ${what}: not there after ${Math.round(ms / 1000)} s${reason === "" ? "" : `; ${reason}`}`,
       );
     }
-    // late by a twentieth at most
-    await clock.sleep(Math.min(Math.max(waited / 20, 5), 100));
+    // late by a fiftieth at most
+    await clock.sleep(Math.min(Math.max(waited / 50, 5), 100));
   }
 }

@@ -1,16 +1,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Random } from "@tsukube/foundation";
-import { readIfPresent, writeAtomically } from "@tsukube/host";
-import {
-  type CertificateAuthority,
-  type CertificateRequest,
-  createAuthorityKeys,
-  createSigningKey,
-  expiryOf,
-  type KeyPair,
-  openAuthority,
-} from "@tsukube/host/certificates";
+import { expiryOf, readIfPresent, writeAtomically } from "@tsukube/host";
+import type { CertificateRequest, KeyPair } from "@tsukube/host/certificates";
 import type { Addresses } from "./addresses.ts";
 
 const MONTH = 30 * 24 * 60 * 60 * 1000;
@@ -52,24 +44,29 @@ export interface CredentialOptions {
   readonly random: Random;
 }
 
+/** What makes keys and certificates takes longer to load than everything else here, and a cluster has them after its first start. */
+const makers = () => import("@tsukube/host/certificates");
+
 /** Makes what is missing or ends within a month, keeps the rest. Keys are 0600. */
 export async function ensureCredentials(options: CredentialOptions): Promise<Credentials> {
   const { folder, addresses, nodeName, clock, random } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const ca = await ensurePair(folder, "ca", clock, () => createAuthorityKeys("kubernetes", clock, random));
-  const frontProxyCa = await ensurePair(folder, "front-proxy-ca", clock, () =>
-    createAuthorityKeys("front-proxy-ca", clock, random),
-  );
-  const authority = await openAuthority(ca, clock, random);
-  const issue = (name: string, request: CertificateRequest, from: CertificateAuthority = authority): Promise<KeyPair> =>
-    ensurePair(folder, name, clock, () => from.issue(request));
+  const authority = (name: string, commonName: string): Promise<KeyPair> =>
+    ensurePair(folder, name, clock, async () => (await makers()).createAuthorityKeys(commonName, clock, random));
+  const ca = await authority("ca", "kubernetes");
+  const frontProxyCa = await authority("front-proxy-ca", "front-proxy-ca");
+  const issue = (name: string, request: CertificateRequest, from = ca): Promise<KeyPair> =>
+    ensurePair(folder, name, clock, async () => {
+      const { openAuthority } = await makers();
+      return (await openAuthority(from, clock, random)).issue(request);
+    });
   const client = (name: keyof typeof CLIENTS): Promise<KeyPair> =>
     issue(name, { ...CLIENTS[name], usages: ["client"] });
   const local = ["localhost", "127.0.0.1", ...addresses.gateways];
   return {
     ca,
     frontProxyCa,
-    serviceAccountKey: await ensureFile(join(folder, "sa.key"), createSigningKey),
+    serviceAccountKey: await ensureFile(join(folder, "sa.key"), async () => (await makers()).createSigningKey()),
     apiserver: await issue("apiserver", {
       commonName: "kube-apiserver",
       sans: [
@@ -107,7 +104,7 @@ export async function ensureCredentials(options: CredentialOptions): Promise<Cre
       "front-proxy-client": await issue(
         "front-proxy-client",
         { commonName: "front-proxy-client", usages: ["client"] },
-        await openAuthority(frontProxyCa, clock, random),
+        frontProxyCa,
       ),
     },
   };

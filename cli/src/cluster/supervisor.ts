@@ -17,14 +17,15 @@ export type ProcessName = "server" | "node" | "engine" | "registry";
  */
 const LOOP = `
 file=$1 log=$2; shift 2
-echo "$$ $(cut -d' ' -f22 /proc/$$/stat 2>/dev/null)" >"$file.$$" && mv "$file.$$" "$file"
+started() { read -r a b c d e f g h i j k l m n o p q r s t u started rest </proc/$$/stat && echo "$started"; } 2>/dev/null
+echo "$$ $(started)" >"$file.$$" && mv "$file.$$" "$file"
 mine() { read -r pid rest <"$file" 2>/dev/null && [ "$pid" = "$$" ]; }
 child=; delay=1
 trap 'rm -f "$file"; [ -n "$child" ] && kill "$child" 2>/dev/null; wait; exit 0' TERM INT
 while mine; do
-  began=$(date +%s)
   "$@" >>"$log" 2>&1 &
   child=$!
+  began=$(date +%s)
   wait "$child"; code=$?
   child=
   mine || exit 0

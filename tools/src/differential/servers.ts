@@ -58,8 +58,10 @@ export async function startOwnServer(isWhole = false): Promise<Server> {
   return { name: "tsukube", transport, pids: [], connect, close: () => lifetime.close() };
 }
 
-/** Our API server alone in a process of its own, with its store on disk in a folder that goes with it. */
-export async function startOwnProcess(nodeFlags: readonly string[] = MEMORY_FLAGS.server): Promise<Server> {
+/** Our API server alone in a process of its own, with its store on disk in a folder that goes with it, and how it is reached. */
+export async function startOwnProcess(
+  nodeFlags: readonly string[] = MEMORY_FLAGS.server,
+): Promise<Server & { readonly reachedBy: HttpTransportOptions }> {
   const lifetime = new Lifetime();
   const folder = mkdtempSync(join(tmpdir(), "tsukube-differential-"));
   lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
@@ -72,10 +74,11 @@ export async function startOwnProcess(nodeFlags: readonly string[] = MEMORY_FLAG
   });
   try {
     await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
-    const options = JSON.parse(readFileSync(join(folder, "client.json"), "utf8")) as HttpTransportOptions;
-    const connect = (): Transport => createHttpTransport(options, realClock);
+    const reachedBy = JSON.parse(readFileSync(join(folder, "client.json"), "utf8")) as HttpTransportOptions;
+    const connect = (): Transport => createHttpTransport(reachedBy, realClock);
     const transport = lifetime.own("transport", connect());
-    return { name: "tsukube", transport, pids: [child.pid ?? 0], connect, close: () => lifetime.close() };
+    const pids = [child.pid ?? 0];
+    return { name: "tsukube", transport, pids, connect, reachedBy, close: () => lifetime.close() };
   } catch (error) {
     await lifetime.close();
     throw error;
