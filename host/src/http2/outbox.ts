@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 
-/** Bytes that wait for the end of a turn of the event loop, from which on nobody should add any. */
-const FULL_BYTES = 256 * 1024;
+/** Bytes that wait for the end of a turn of the event loop, from which on nobody should add any: more at once leave the processor's cache before they are encrypted. */
+const FULL_BYTES = 64 * 1024;
 
 /**
  * Where what is sent next is joined, over whatever connection: memory that is new each time costs a large list a tenth. TLS of these versions of
