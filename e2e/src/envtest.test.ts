@@ -244,7 +244,9 @@ describe("what envtest starts", () => {
     expect(await help("kube-apiserver")).not.toMatch(/^\s*--insecure-port\b/m);
     expect((await run(join(assets, "kubectl"), ["version", "--client"])).stdout).toContain("Client Version");
     const said = (flags: readonly string[]) => run(join(assets, "kube-apiserver"), flags).catch(messageOf);
-    expect(await said(["--oidc-issuer-url=x"])).toContain("--oidc-issuer-url is not offered yet, expected it left out");
+    expect(await said(["--tracing-config-file=x"])).toContain(
+      "--tracing-config-file is not offered yet, expected it left out",
+    );
     for (const flag of ["secure-port", "max-requests-inflight", "max-mutating-requests-inflight"])
       expect(await said([`--${flag}=some`])).toContain(`--${flag} is "some", expected a whole number`);
   }, 60_000);
