@@ -16,10 +16,10 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const definition = (plural: string, kind: string): Held => ({
-  metadata: { name: `${plural}.discovery.example.com` },
+const definition = (plural: string, kind: string, group = "discovery.example.com"): Held => ({
+  metadata: { name: `${plural}.${group}` },
   spec: {
-    group: "discovery.example.com",
+    group,
     scope: "Namespaced",
     names: { plural, kind, shortNames: [plural.slice(0, 2)], categories: ["all"] },
     versions: ["v1", "v1beta1"].map((name) => ({
@@ -120,6 +120,17 @@ test("discovery of old shows the same, group by group", async () => {
   }
   expect((await admin.get("/api")).object).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
   expect((await admin.get("/api/v1")).object).toMatchObject({ kind: "APIResourceList", groupVersion: "v1" });
+});
+
+test("groups that are defined come by their names: of two resources with one short name, clients take the first", async () => {
+  const defined = ["z-early.example.com", "a-late.example.com"];
+  await admin.define(definition("apples", "Apple", defined[0]));
+  await admin.define(definition("zebras", "Zebra", defined[1]));
+  const named = async (): Promise<readonly string[]> =>
+    ((await admin.get("/apis")).object["groups"] as readonly { readonly name: string }[])
+      .map(({ name }) => name)
+      .filter((name) => defined.includes(name));
+  await expect.poll(named).toEqual(defined.toReversed());
 });
 
 test("a resource has the hash of the version in which upstream stores it, whatever version is asked", async () => {

@@ -116,8 +116,9 @@ export class Discovery {
     if (aggregated.length === 0) return own;
     const places = new Map(aggregated.map(({ name }) => [name, this.#aggregator.priorityOf(name)]));
     for (const { metadata } of own) places.set(metadata.name ?? "", this.#aggregator.priorityOf(metadata.name ?? ""));
+    const nameOf = ({ metadata }: DiscoveredGroup): string => metadata.name ?? "";
     return merged(own, aggregated).sort(
-      (a, b) => (places.get(b.metadata.name ?? "") ?? 0) - (places.get(a.metadata.name ?? "") ?? 0),
+      (a, b) => (places.get(nameOf(b)) ?? 0) - (places.get(nameOf(a)) ?? 0) || compareTexts(nameOf(a), nameOf(b)),
     );
   }
 
@@ -281,8 +282,13 @@ function merged(own: readonly DiscoveredGroup[], aggregated: readonly Aggregated
   return groups;
 }
 
+/** Of two resources that share a short name, clients take that of the first group: by name, as upstream has groups of equal priority. */
 function byName(definitions: readonly ResourceDefinition[]): readonly ResourceDefinition[] {
-  return definitions.toSorted((a, b) => (a.resource < b.resource ? -1 : a.resource > b.resource ? 1 : 0));
+  return definitions.toSorted((a, b) => compareTexts(a.group, b.group) || compareTexts(a.resource, b.resource));
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function groupsOf(definitions: readonly ResourceDefinition[]): readonly DiscoveredGroup[] {
