@@ -72,7 +72,7 @@ export class FieldManager {
   /**
    * `next` with managedFields after a create (`live` undefined), update or patch by `manager`. Fields that changed become
    * the manager's. An object that had no managedFields stays without until its first apply.
-   * @param emptied Paths at which an empty list or map was sent, which `next` has as null.
+   * @param emptied Paths at which an empty list or map was sent, which `next` has as null or not at all.
    */
   update(
     live: Unstructured | undefined,

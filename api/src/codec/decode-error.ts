@@ -36,8 +36,8 @@ export interface DecodeOptions {
   /** Collect problems at all (fieldValidation Warn and Strict); default true. */
   readonly collectProblems?: boolean;
   /**
-   * Filled with the paths, as names of fields, of lists and maps that came empty where the normal form has null: who sent them owns them.
-   * Those within lists, maps and what is owned as a whole are left out.
+   * Filled with the paths, as names of fields, of lists and maps that came empty where the normal form has null or nothing: who sent
+   * them owns those that are null. Those within lists, maps and what is owned as a whole are left out.
    */
   readonly emptied?: (readonly string[])[];
   /** Of values without schema: floats that are written otherwise than JavaScript writes them, such as 1e3, stay {@link JsonText}. */

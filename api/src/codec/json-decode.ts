@@ -193,7 +193,7 @@ class Decoder {
     this.#path.push(field);
     const { plan } = field;
     const value = this.value(plan);
-    if (this.#emptied !== undefined && field.emptyIsNull && value !== undefined && isZero(value, plan.op))
+    if (this.#emptied !== undefined && field.dropsEmpty && value !== undefined && isZero(value, plan.op))
       this.#noteEmpty();
     this.#path.pop();
     const empty = value === undefined || value === null;

@@ -88,7 +88,7 @@ export function emptiedIn(
     const before = isTree(base) ? base[name] : undefined;
     if (field === undefined || member === before) return [];
     const here = [...at, name];
-    if (field.emptyIsNull && (Array.isArray(member) || isTree(member)) && isZero(member, field.plan.op)) return [here];
+    if (field.dropsEmpty && (Array.isArray(member) || isTree(member)) && isZero(member, field.plan.op)) return [here];
     return emptiedIn(member, field.field.schema, before, here);
   });
 }

@@ -38,8 +38,8 @@ export interface FieldPlan {
   readonly plan: Plan;
   /** The normal form has no zero value here: Go leaves it out, or shows null. */
   readonly dropsZero: boolean;
-  /** Always printed, and null when it is empty. */
-  readonly emptyIsNull: boolean;
+  /** A list or map that the normal form does not have empty: it is left out, or null. */
+  readonly dropsEmpty: boolean;
   /** Go prints it even when absent, as {@link absentValue}. */
   readonly isFilled: boolean;
   /** The items of a list of objects: never null. */
@@ -183,8 +183,8 @@ class LazyFieldPlan implements FieldPlan {
     return this.field.omit !== "empty" || !isStruct(this.plan);
   }
 
-  get emptyIsNull(): boolean {
-    return this.field.omit === "never" && this.dropsZero;
+  get dropsEmpty(): boolean {
+    return (this.plan.op === "list" || this.plan.op === "map") && this.dropsZero;
   }
 
   get isItems(): boolean {

@@ -43,8 +43,13 @@ export interface Strategy {
   /** @param now Ms since the epoch. */
   prepareForCreate?(object: Unstructured, writer: Writer, now: number): Unstructured;
   prepareForUpdate?(next: Unstructured, old: Unstructured): Unstructured;
-  /** An update through a subresource that writes status. @param now Ms since the epoch. */
-  prepareForStatus?(next: Unstructured, old: Unstructured, now: number): Unstructured;
+  /** An update through a subresource that writes status. @param now Ms since the epoch. @param emptied Where empty lists were sent. */
+  prepareForStatus?(
+    next: Unstructured,
+    old: Unstructured,
+    now: number,
+    emptied?: readonly (readonly string[])[],
+  ): Unstructured;
   /** Finalizers that a delete puts on. */
   readonly holds?: readonly string[];
   /** What nobody comes to own through the main endpoint, besides status. */

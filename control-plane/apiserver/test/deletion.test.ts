@@ -272,6 +272,14 @@ describe("a collection", () => {
     expect([code, object.items]).toEqual([200, []]);
   });
 
+  test("of priority classes has those of the system, too, which cannot be deleted by name", async () => {
+    const path = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    expect(code(await admin.send("DELETE", `${path}/system-node-critical?dryRun=All`))).toEqual([403, "Forbidden"]);
+    const { code: answered, object } = await admin.send("DELETE", `${path}?dryRun=All`);
+    expect(answered).toBe(200);
+    expect(object.items?.map(({ metadata }) => metadata?.name)).toContain("system-node-critical");
+  });
+
   test("of namespaces cannot", async () => {
     expect(code(await admin.send("DELETE", "/api/v1/namespaces?labelSelector=of%3Dnothing"))).toEqual([
       405,

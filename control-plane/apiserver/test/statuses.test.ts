@@ -247,6 +247,23 @@ test("what a client leaves out of a pod's status that it may not know stays", as
   });
 }, 30_000);
 
+test.each(["PATCH", "PUT"])(
+  "a %s clears the claims of a pod by an empty list, and leaves them without one",
+  async (verb) => {
+    const name = `claims-${verb.toLowerCase()}`;
+    const [metadata, claim] = [{ name }, { name: "gpu", resourceClaimName: "c" }];
+    const spec = { containers, resourceClaims: [claim] };
+    await admin.send("POST", `${IN}/pods`, { metadata, spec });
+    const written = async (status: object): Promise<unknown> => {
+      const { object } = await admin.send(verb, `${IN}/pods/${name}/status`, { metadata, status });
+      return (object["status"] as { readonly resourceClaimStatuses?: unknown }).resourceClaimStatuses;
+    };
+    expect(await written({ resourceClaimStatuses: [claim] })).toEqual([claim]);
+    expect(await written({ phase: "Pending" })).toEqual([claim]);
+    expect(await written({ resourceClaimStatuses: [] })).toBeUndefined();
+  },
+);
+
 describe("a container of a pod that has ended", () => {
   test("runs again only where the policy says so", async () => {
     await write(`${IN}/pods/p`, { phase: "Running", containerStatuses: [ended("c")] });

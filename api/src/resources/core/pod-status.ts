@@ -8,10 +8,16 @@ const KEPT = [
   "nodeAllocatableResourceClaimStatuses",
 ] as const satisfies readonly (keyof PodStatus)[];
 
-/** The status of a pod that somebody writes, with what it holds in any case. */
-export function preparedPodStatus(next: Unstructured, old: Unstructured): Unstructured {
+/** The status of a pod that somebody writes, with what it holds in any case. @param emptied Where empty lists were sent. */
+export function preparedPodStatus(
+  next: Unstructured,
+  old: Unstructured,
+  _now = 0,
+  emptied: readonly (readonly string[])[] = [],
+): Unstructured {
   const [status, before] = [(next as Pod).status ?? {}, (old as Pod).status ?? {}];
-  const kept = KEPT.filter((name) => before[name] != null && status[name] == null);
+  const cleared = new Set(emptied.map((path) => path.join(".")));
+  const kept = KEPT.filter((name) => before[name] != null && status[name] == null && !cleared.has(`status.${name}`));
   const prepared: PodStatus = {
     ...status,
     ...withFirstAddress(status),

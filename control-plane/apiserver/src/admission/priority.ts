@@ -111,12 +111,11 @@ const isClass = ({ resource }: AdmissionAttributes): boolean =>
 
 const SYSTEM_CLASSES = new Set(["system-node-critical", "system-cluster-critical"]);
 
-/** The system's own classes stay, and at most one class is the default. @throws {ApiError} 403. */
-function checkClass(cache: WatchCache, { operation, resource, name, object, oldObject }: AdmissionAttributes): void {
+/** The system's own classes are not deleted by name, though in collections; at most one class is the default. @throws {ApiError} 403. */
+function checkClass(cache: WatchCache, { operation, resource, name, object }: AdmissionAttributes): void {
   if (operation === "DELETE") {
-    const deleted = oldObject?.metadata?.name ?? "";
-    if (SYSTEM_CLASSES.has(deleted))
-      throw ApiError.forbidden(resource, deleted, "this is a system priority class and cannot be deleted");
+    if (SYSTEM_CLASSES.has(name))
+      throw ApiError.forbidden(resource, name, "this is a system priority class and cannot be deleted");
     return;
   }
   if ((object as PriorityClass | undefined)?.globalDefault !== true) return;

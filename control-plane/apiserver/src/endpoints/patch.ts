@@ -94,13 +94,17 @@ export type Patcher = (live: Unstructured, managers: FieldManager) => Unstructur
 /** Makes a new object. */
 export type Creator = (managers: FieldManager) => Unstructured;
 
-/** How the patch makes the next object from the live one. @throws {ApiError} 400. */
+/**
+ * How the patch makes the next object from the live one.
+ * @param emptied Filled anew with what {@link emptiedIn} tells of each. @throws {ApiError} 400.
+ */
 export function patcher(
   context: RequestContext,
   definition: ResourceDefinition,
   type: Exclude<PatchType, "apply">,
   bytes: Uint8Array,
   manager: string,
+  emptied: (readonly string[])[] = [],
 ): Patcher {
   const { patch, problems } = decodePatch(type, bytes);
   const validation = fieldValidationOf(context.info.query);
@@ -118,7 +122,7 @@ export function patcher(
     const all = [...problems, ...formed.problems];
     if (all.length > 0 && validation === "Strict") throw badPatch(shown(), strictDecodingMessage(all));
     report(context, all, validation);
-    const emptied = definition.typed ? emptiedIn(value, definition.schema, live) : [];
+    emptied.splice(0, Infinity, ...(definition.typed ? emptiedIn(value, definition.schema, live) : []));
     return managers.update(live, formed.object, manager, emptied);
   };
 }

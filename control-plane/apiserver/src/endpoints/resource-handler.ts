@@ -181,8 +181,8 @@ export class ResourceHandler {
   async #update(context: RequestContext, view: View): Promise<ApiResponse> {
     const { definition } = view;
     const { info } = context;
-    const request = this.#request(context, definition);
     const emptied: (readonly string[])[] = [];
+    const request = { ...this.#request(context, definition), emptied };
     const decoded = decodeObject(context, definition, context.request.body ?? EMPTY, emptied);
     checkNamed(decoded, info.name);
     const body = withDistinctOwners(context, placed(decoded, definition, info.namespace, info.name), "body");
@@ -212,13 +212,14 @@ export class ResourceHandler {
     const type = patchTypeOf(context, definition);
     checkWriteOptions("PatchOptions", info.query, type);
     context.noteBody?.();
-    const request = this.#request(context, definition);
+    const emptied: (readonly string[])[] = [];
+    const request = { ...this.#request(context, definition), emptied };
     const place = (object: Unstructured): Unstructured => {
       checkNamed(object, info.name);
       return withDistinctOwners(context, placed(object, definition, info.namespace, info.name), "patch");
     };
     if (type === "apply") return this.#apply(context, view, request, place);
-    const make = patcher(context, definition, type, context.request.body ?? EMPTY, request.fieldManager);
+    const make = patcher(context, definition, type, context.request.body ?? EMPTY, request.fieldManager, emptied);
     const { object } = await this.#writer.update(request, (live, managers) => place(make(live, managers)));
     return this.#answer(200, view, object);
   }

@@ -61,7 +61,7 @@ export interface WriteRequest {
   readonly subresource: string;
   readonly dryRun: boolean;
   readonly fieldManager: string;
-  /** Where the body has empty lists that the object has as null, see {@link FieldManager.update}. */
+  /** Where the body has empty lists that the object does not have, see {@link FieldManager.update}. */
   readonly emptied?: readonly (readonly string[])[];
   /** What stands for the object at this subresource. */
   readonly view?: ObjectView;
@@ -349,7 +349,7 @@ export class Writer {
     else if (subresource !== "") next = confined(subresource, next, live) ?? next;
     else if (strategy.status) next = withStatusOf(next, live);
     if (subresource === "status" || subresource === "approval")
-      next = strategy.prepareForStatus?.(next, live, this.deps.clock.now()) ?? next;
+      next = strategy.prepareForStatus?.(next, live, this.deps.clock.now(), request.emptied) ?? next;
     if (subresource === "") next = strategy.prepareForUpdate?.(next, live) ?? next;
     const counts = subresource !== "status" && (strategy.generation || !definition.typed);
     return counts ? counted(definition, next, live) : next;
