@@ -31,6 +31,13 @@ const REASONS: readonly Reason[] = [
     a: /FieldManagerConflict.*FieldManagerConflict/,
     because: "upstream tells conflicts with several managers in no order",
   },
+  {
+    scenario: /statefulsets/,
+    part: /^causes$/,
+    a: /template\.spec\.volumes\[/,
+    when: (a, b) => withoutPlaces(a) === withoutPlaces(b),
+    because: "upstream looks at the volumes of a StatefulSet's claims in no order",
+  },
   { part: /warning/i, b: /Tsukube does not act on/, because: "nothing here acts on the kind yet, and says so" },
   { part: /\.columnDefinitions\.\d+\.description$/, because: "descriptions are upstream's prose: ours are our own" },
   {
@@ -198,6 +205,11 @@ const SERVERS: ReadonlySet<string> = new Set(["kube-apiserver", "api-priority-an
 function withoutServers(owners: string): string {
   const entries = owners.startsWith("[") ? (JSON.parse(owners) as readonly { readonly manager: string }[]) : [];
   return JSON.stringify(entries.filter(({ manager }) => !SERVERS.has(manager)));
+}
+
+/** Causes, in JSON, without the places of the volumes that they are about. */
+function withoutPlaces(causes: string): string {
+  return causes.replaceAll(/template\.spec\.volumes\[\d+\]/g, "template.spec.volumes[]");
 }
 
 /** Why this difference stays; undefined: it should not be. */

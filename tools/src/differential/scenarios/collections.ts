@@ -134,6 +134,7 @@ async function watches(send: Send): Promise<void> {
     body: { metadata: { labels: { app: "z" } } },
   });
   await send({ method: "DELETE", path: `${path}/c4` });
+  await caughtUp(send, path);
   const watch = (query: string, accept?: string) =>
     send({ method: "GET", path: `${path}?watch=1&timeoutSeconds=1&${query}`, ...(accept !== undefined && { accept }) });
   await watch("resourceVersion=0");
@@ -159,10 +160,16 @@ async function deletions(send: Send): Promise<void> {
     await send({ method: "DELETE", path: `${path}?dryRun=All&labelSelector=app%3Da`, accept });
   await send({ method: "DELETE", path: `${path}?labelSelector=x%20y` });
   await send({ method: "DELETE", path: `${path}?fieldSelector=metadata.name%3Dc0` });
+  await caughtUp(send, path);
   await send({ method: "DELETE", path: `${path}?resourceVersion=0&limit=1`, body: { gracePeriodSeconds: 0 } });
   await send({ method: "DELETE", path, body: { propagationPolicy: "Nope" } });
   await send({ method: "DELETE", path: `${path}?labelSelector=app%3Db`, body: { preconditions: { uid: "x" } } });
   await send({ method: "DELETE", path });
+  await send({ method: "GET", path });
+}
+
+/** A list that must be fresh waits for the server's cache, from which what may be of any age is read. */
+async function caughtUp(send: Send, path: string): Promise<void> {
   await send({ method: "GET", path });
 }
 
