@@ -14,11 +14,8 @@ export {
   readAuthentication,
 } from "./authentication/authentication-options.ts";
 export { TokenKey } from "./authentication/token-key.ts";
-export {
-  type AuthorizationMode,
-  type AuthorizationWebhookOptions,
-  readAuthorization,
-} from "./authorization/authorizers.ts";
+export { readAuthorization } from "./authorization/authorization.ts";
+export type { AuthorizationMode, AuthorizationWebhookOptions } from "./authorization/authorizers.ts";
 export { Kubeconfig } from "./configuration/kubeconfig.ts";
 export type { User } from "./contracts.ts";
 export { servedResources } from "./registry/runtime-config.ts";

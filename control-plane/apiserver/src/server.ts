@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import {
   decodeJson,
   decodeUnstructured,
@@ -9,15 +8,7 @@ import {
   type Unstructured,
 } from "@tsukube/api";
 import { type ApiRequest, createClient, type Transport } from "@tsukube/client";
-import {
-  type Clock,
-  Lifetime,
-  type Logger,
-  type Metrics,
-  messageOf,
-  type Random,
-  TsukubeError,
-} from "@tsukube/foundation";
+import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import {
   createHttpsServer,
@@ -29,43 +20,10 @@ import {
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
 import { AdmissionMetrics } from "./admission/admission-metrics.ts";
-import {
-  certificateApproval,
-  certificateSigning,
-  certificateSubjectRestriction,
-  clusterTrustBundleAttest,
-} from "./admission/certificates.ts";
 import { expectConfigured, type PluginConfigurations } from "./admission/configuration/plugin-configurations.ts";
-import { defaultIngressClass } from "./admission/default-ingress-class.ts";
-import { limitRanger } from "./admission/limit-ranger.ts";
-import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
-import { nodeRestriction } from "./admission/node-restriction.ts";
-import { taintNodesByCondition } from "./admission/node-taints.ts";
-import { alwaysDeny } from "./admission/optional/always.ts";
-import { alwaysPullImages } from "./admission/optional/always-pull-images.ts";
-import { denyServiceExternalIps } from "./admission/optional/deny-service-external-ips.ts";
-import { eventRateLimit } from "./admission/optional/event-rate-limit.ts";
-import { limitHardAntiAffinity } from "./admission/optional/hard-anti-affinity.ts";
-import { imagePolicyWebhook } from "./admission/optional/image-policy.ts";
-import { namespaceAutoProvision, namespaceExists } from "./admission/optional/namespaces.ts";
-import { ownerReferencesPermission } from "./admission/optional/owner-references.ts";
-import { podNodeSelector } from "./admission/optional/pod-node-selector.ts";
-import { extendedResourceToleration, podTolerationRestriction } from "./admission/optional/pod-tolerations.ts";
 import { chosenPlugins, isBuiltIn, type PluginChoice } from "./admission/plugin-choice.ts";
-import { podGroupProtection } from "./admission/pod-group-protection.ts";
-import { podResize } from "./admission/pod-resize.ts";
-import { podSecurity } from "./admission/pod-security/pod-security.ts";
-import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
-import { defaultTolerationSeconds, serviceAccountAdmission } from "./admission/pods.ts";
-import { mutatingPolicies } from "./admission/policies/mutating-policies.ts";
+import { admissionPlugins } from "./admission/plugins.ts";
 import { PolicyTypeChecker } from "./admission/policies/type-check.ts";
-import { validatingPolicies } from "./admission/policies/validating-policies.ts";
-import { priorityAdmission } from "./admission/priority.ts";
-import { resourceQuota } from "./admission/resource-quota.ts";
-import { roleEscalation } from "./admission/role-escalation.ts";
-import { runtimeClassAdmission } from "./admission/runtime-class.ts";
-import { claimResize, defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
-import { mutatingWebhooks, validatingWebhooks } from "./admission/webhooks/webhook-admission.ts";
 import { WebhookClient } from "./admission/webhooks/webhook-client.ts";
 import { Aggregator } from "./aggregation/aggregator.ts";
 import { AvailabilityController } from "./aggregation/availability.ts";
@@ -77,30 +35,9 @@ import { ServiceHoldings } from "./allocation/service-holdings.ts";
 import { ServiceRecords } from "./allocation/service-records.ts";
 import { type AuditBackend, Auditor } from "./audit/auditor.ts";
 import type { AuditPolicy } from "./audit/policy.ts";
-import { type AuthenticationOptions, OWN_ISSUER, readAuthentication } from "./authentication/authentication-options.ts";
-import { BootstrapTokenAuthenticator } from "./authentication/bootstrap-tokens.ts";
-import { type Anonymous, parseAuthentication } from "./authentication/jwt/configuration.ts";
-import { JwtAuthenticators } from "./authentication/jwt/jwt-authenticators.ts";
-import { JwtMetrics } from "./authentication/jwt/jwt-metrics.ts";
-import { legacyUseNotes } from "./authentication/legacy-tokens.ts";
-import { type RequestHeaders, requestHeaderAuthenticator } from "./authentication/request-headers.ts";
-import { StaticTokens } from "./authentication/static-tokens.ts";
-import { TokenWebhook, type TokenWebhookOptions } from "./authentication/token-webhook.ts";
-import {
-  certificateAuthenticator,
-  inProcessAuthenticator,
-  ServiceAccountAuthenticator,
-  Tokens,
-} from "./authentication/tokens.ts";
-import {
-  type AuthorizationMode,
-  type AuthorizationWebhookOptions,
-  Authorizers,
-  readAuthorization,
-  settingsOf,
-} from "./authorization/authorizers.ts";
+import { Authentication, type CredentialOptions } from "./authentication/authentication.ts";
+import { type AuthorizationOptions, authorizersOf } from "./authorization/authorization.ts";
 import { ClaimRights } from "./authorization/claim-rights.ts";
-import { parseAuthorization } from "./authorization/configuration.ts";
 import { mustCreate } from "./authorization/must-create.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
 import { authenticationConfig } from "./bootstrap/authentication-config.ts";
@@ -112,8 +49,6 @@ import { localServices } from "./bootstrap/local-services.ts";
 import { SERVICE_CIDRS, serviceRange, storedServiceRange, widenedServiceRange } from "./bootstrap/service-range.ts";
 import { standingObjects } from "./bootstrap/standing-objects.ts";
 import { Chain } from "./chain/chain.ts";
-import { followFile } from "./configuration/followed-file.ts";
-import { ReloadMetrics } from "./configuration/reload-metrics.ts";
 import type { User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
@@ -146,7 +81,7 @@ import { kindOfStored } from "./storage/stored-kind.ts";
 import { type CacheSeed, WatchCache } from "./storage/watch-cache.ts";
 import { tableOfDefinition } from "./tables/custom-table.ts";
 
-export interface ApiServerOptions extends PluginChoice {
+export interface ApiServerOptions extends PluginChoice, CredentialOptions, AuthorizationOptions {
   /** What admission plugins are told by file; without it they have what upstream gives them. */
   readonly pluginConfigurations?: PluginConfigurations;
   readonly openStore: OpenStore;
@@ -158,37 +93,11 @@ export interface ApiServerOptions extends PluginChoice {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** PKCS #8 PEM (RSA, P-256, P-384 or P-521) that signs ServiceAccount tokens. */
-  readonly serviceAccountKey: string;
-  /** PEM of public keys or certificates: ServiceAccount tokens that theirs signed are good, too. */
-  readonly otherServiceAccountKeys?: readonly string[];
-  /** Of ServiceAccount tokens: "https://kubernetes.default.svc.cluster.local" without it. */
-  readonly serviceAccountIssuer?: string;
-  /** ServiceAccount tokens that say that these issued them are good, too. */
-  readonly otherServiceAccountIssuers?: readonly string[];
-  /** Of tokens that are for this server: the issuers without them. */
-  readonly audiences?: readonly string[];
-  /** Whether who shows no credentials is system:anonymous, about whom rules say more, where not everything is allowed: true without it. */
-  readonly anonymousAuth?: boolean;
-  /** Whose tokens are believed, too, and who needs none; it may say more than `anonymousAuth`. */
-  readonly authentication?: AuthenticationOptions;
-  /** Who is asked whose a token is that nobody knows here. */
-  readonly tokenWebhook?: TokenWebhookOptions;
-  /** Further users and their tokens, as {@link StaticTokens} reads them. */
-  readonly staticTokens?: string;
-  /** Who is asked what users may do, in this order: Node and RBAC without it. */
-  readonly authorizationModes?: readonly AuthorizationMode[];
-  /** Who is asked in the mode Webhook. */
-  readonly authorizationWebhook?: AuthorizationWebhookOptions;
-  /** In place of the modes: an AuthorizationConfiguration, which is read again when it changes. */
-  readonly authorizationConfig?: string;
   /** Network of Services, such as "10.160.0.0/16"; or one of each family by comma, the primary one first. */
   readonly serviceCidr: string;
   readonly nodePorts: { readonly first: number; readonly last: number };
   /** Where pods reach this server: the endpoint of the `kubernetes` Service. */
   readonly advertise: { readonly address: string; readonly port: number };
-  /** Of the machine: a server that knows it has a Lease by which it tells that it is there. */
-  readonly hostname?: string;
   /** Serves over TLS; without it the server is reached in process only. */
   readonly tls?: Pick<HttpsServerOptions, "key" | "cert" | "minVersion" | "ciphers"> & { readonly clientCa?: string };
   /** Shown to kubelets: logs, exec and the like need it. */
@@ -197,8 +106,6 @@ export interface ApiServerOptions extends PluginChoice {
   readonly isProxied?: (address: string) => boolean;
   /** Shown to the servers behind APIServices; without it they do not know who asks. */
   readonly frontProxy?: FrontProxyCredentials;
-  /** Proxies in front of this server that speak for users; there are none without it. */
-  readonly requestHeaders?: RequestHeaders;
   /** Who is told of requests, and of which: nobody without it. */
   readonly audit?: { readonly policy: AuditPolicy; readonly backends: readonly AuditBackend[] };
   /** Which built-in resources are served, as {@link servedResources} takes it; upstream's defaults without it. */
@@ -244,48 +151,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   eventMetrics(metrics, registry, cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);
-  const { authorizationModes: modes = ["Node", "RBAC"] } = options;
-  if (options.authorizationConfig !== undefined && options.authorizationModes !== undefined)
-    throw new TsukubeError(
-      "usage",
-      "--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined",
-    );
-  const authorization =
-    options.authorizationConfig === undefined
-      ? { settings: settingsOf(modes, options.authorizationWebhook), text: "" }
-      : readAuthorization(options.authorizationConfig);
-  const authorizers = new Authorizers(authorization.settings, {
-    ...{ cache, rbac, clock, random, metrics, signal: lifetime.signal },
-  });
+  const authorizers = authorizersOf(options, { cache, rbac, clock, random, metrics, logger, lifetime });
   const { authorizer } = authorizers;
-  const { serviceAccountIssuer: issuer = OWN_ISSUER, otherServiceAccountIssuers: otherIssuers = [] } = options;
-  const { audiences = [issuer, ...otherIssuers], otherServiceAccountKeys: otherKeys = [] } = options;
-  const tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherIssuers, otherKeys, clock, random });
-  const accounts = new ServiceAccountAuthenticator(
-    tokens,
-    cache,
-    audiences,
-    legacyUseNotes(store, registry, clock, logger),
-    { metrics, clock },
-  );
-  const staticTokens = options.staticTokens === undefined ? undefined : new StaticTokens(options.staticTokens);
-  const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
-  const ownIssuers = [issuer, ...otherIssuers];
-  const authentication = readAuthentication(options.authentication ?? {}, ownIssuers);
-  const jwt = new JwtAuthenticators(authentication.configuration.jwt, authentication.algorithms, {
-    ...{ clock, logger, audiences, signal: lifetime.signal },
-    metrics: new JwtMetrics(metrics, clock, options.hostname ?? ""),
+  const authentication = new Authentication(options, options.tls?.clientCa, {
+    ...{ cache, store, registry, gates, clock, random, logger, metrics, lifetime },
+    allowsAll: options.authorizationModes?.includes("AlwaysAllow") === true,
   });
-  const tokenWebhook =
-    options.tokenWebhook === undefined
-      ? []
-      : [new TokenWebhook(options.tokenWebhook, audiences, { clock, random, signal: lifetime.signal })];
-  const { anonymous } = authentication.configuration;
-  if (anonymous !== undefined && options.anonymousAuth !== undefined)
-    throw new TsukubeError(
-      "usage",
-      "anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file",
-    );
   const serviceCidr = storedServiceRange(cache, options.serviceCidr) ?? options.serviceCidr;
   const holdings = new ServiceHoldings(cache);
   const nodePorts = storedNodePorts(cache) ?? options.nodePorts;
@@ -293,53 +164,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const services = new ServiceAllocator({ ...giving, cidr: serviceCidr });
   const addresses = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
   store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
-  const webhooks = { cache, registry, authorizer, clock, random, logger };
   const plugins = chosenPlugins(options);
-  const { pluginConfigurations: configured = {}, requestHeaders } = options;
-  expectConfigured(plugins, configured);
+  const { pluginConfigurations = {} } = options;
+  expectConfigured(plugins, pluginConfigurations);
   const admission = new Admission(
-    [
-      namespaceAutoProvision(cache, () => createClient(inProcess(chain, SELF), { userAgent: "kube-apiserver", clock })),
-      namespaceLifecycle(cache),
-      namespaceExists(cache),
-      limitHardAntiAffinity,
-      limitRanger(cache),
-      serviceAccountAdmission(cache, random),
-      nodeRestriction(cache, authorizer),
-      taintNodesByCondition,
-      alwaysPullImages,
-      ...(configured.ImagePolicyWebhook === undefined
-        ? []
-        : [imagePolicyWebhook(configured.ImagePolicyWebhook, clock, random)]),
-      podSecurity(cache, metrics, configured.PodSecurity),
-      podNodeSelector(cache, configured.PodNodeSelector),
-      priorityAdmission(cache, gates),
-      defaultTolerationSeconds,
-      podTolerationRestriction(cache, configured.PodTolerationRestriction),
-      eventRateLimit(configured.EventRateLimit ?? [], clock),
-      extendedResourceToleration,
-      defaultStorageClass(cache),
-      storageObjectInUseProtection,
-      podGroupProtection,
-      ownerReferencesPermission(registry, authorizer),
-      claimResize(cache),
-      runtimeClassAdmission(cache),
-      certificateApproval(authorizer),
-      certificateSigning(authorizer),
-      clusterTrustBundleAttest(authorizer),
-      certificateSubjectRestriction,
-      defaultIngressClass(cache),
-      denyServiceExternalIps,
-      podTopologyLabels(cache),
-      podResize(cache),
-      mutatingPolicies({ cache, registry, authorizer }),
-      mutatingWebhooks({ ...webhooks, credentials: configured.MutatingAdmissionWebhook }),
-      validatingPolicies({ cache, registry, authorizer }),
-      validatingWebhooks({ ...webhooks, credentials: configured.ValidatingAdmissionWebhook }),
-      roleEscalation(rbac, authorizer),
-      resourceQuota({ store, registry, clock, limited: configured.ResourceQuota ?? [] }),
-      alwaysDeny,
-    ].filter(({ name }) => plugins.has(name) || isBuiltIn(name)),
+    admissionPlugins({
+      ...{ cache, store, registry, authorizer, rbac, gates, clock, random, logger, metrics },
+      configured: pluginConfigurations,
+      client: () => createClient(inProcess(chain, SELF), { userAgent: "kube-apiserver", clock }),
+    }).filter(({ name }) => plugins.has(name) || isBuiltIn(name)),
     new AdmissionMetrics(metrics, clock),
   );
   const claims = new ClaimRights(cache, authorizer, gates);
@@ -381,7 +214,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     resources,
     subresources: new Subresources({
       writer,
-      tokens,
+      tokens: authentication.tokens,
       cache,
       clock,
       streams,
@@ -392,7 +225,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     openApi: new OpenApiHandler(registry, aggregator, () => clock.now()),
     health: new Health(
       metrics,
-      tokens,
+      authentication.tokens,
       {
         store: () => storeProblem(cache, clock),
         ...(options.encryptionCheck !== undefined && { encryption: options.encryptionCheck }),
@@ -402,12 +235,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       { clock, featureGates: gates, ...(options.flags !== undefined && { flags: options.flags }) },
     ),
     components: { registry, presence, cache, clock },
-    reviews: {
-      ...{ authorizer, rbac, accounts, clock, audiences },
-      userOf: (token) => staticTokens?.userOf(token) ?? bootstrapTokens.userOf(token),
-      asks: (mode) => authorizers.has(mode),
-      others: [jwt, ...tokenWebhook],
-    },
+    reviews: { authentication, authorizer, rbac, clock, asks: (mode) => authorizers.has(mode) },
     store,
     deprecatedUse: metrics.gauge(
       "apiserver_requested_deprecated_apis",
@@ -427,49 +255,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer,
     serves: ({ group, version, resource, subresource }) => registry.serves(group, version, resource, subresource),
     isElsewhere: (info) => aggregator.serves(info),
-    // as upstream: where everything is allowed, it is to who has credentials
-    admitsAnonymous: (path) =>
-      anonymous === undefined
-        ? options.anonymousAuth !== false && !modes.includes("AlwaysAllow")
-        : admits(anonymous, path),
+    admitsAnonymous: (path) => authentication.admitsAnonymous(path),
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
-    authenticators: [
-      inProcessAuthenticator,
-      ...(requestHeaders === undefined ? [] : [requestHeaderAuthenticator(requestHeaders)]),
-      certificateAuthenticator(gates, requestHeaders === undefined ? undefined : (options.tls?.clientCa ?? "")),
-      ...(staticTokens === undefined ? [] : [staticTokens]),
-      ...[bootstrapTokens, accounts, jwt, ...tokenWebhook],
-    ],
+    authenticators: authentication.authenticators,
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),
   });
-  if (options.authorizationConfig !== undefined)
-    lifetime.add(
-      "authorization configuration",
-      followFile(
-        {
-          ...{ what: "authorization", path: options.authorizationConfig, text: authorization.text },
-          use: (text) => authorizers.use(parseAuthorization(text)),
-        },
-        { clock, logger, metrics: new ReloadMetrics("authorization", metrics, clock, options.hostname ?? "") },
-      ),
-    );
-  if (options.authentication?.file !== undefined)
-    lifetime.add(
-      "authentication configuration",
-      followFile(
-        {
-          ...{ what: "authentication", path: options.authentication.file, text: authentication.text ?? "" },
-          use: (text) => {
-            const next = parseAuthentication(text, ownIssuers);
-            if (!isDeepStrictEqual(next.anonymous, anonymous))
-              throw new TsukubeError("usage", "anonymous: Forbidden: changed from initial configuration file");
-            return jwt.use(next.jwt);
-          },
-        },
-        { clock, logger, metrics: new ReloadMetrics("authentication", metrics, clock, options.hostname ?? "") },
-      ),
-    );
   const more = [
     options.bootstrapObjects ?? {},
     gatedRoles(gates),
@@ -479,6 +270,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   await bootstrap({ store, registry, clock, random, more });
   await widenedServiceRange(store, registry, serviceCidr);
   await localServices({ store, registry, clock, random });
+  const { requestHeaders } = options;
   const frontProxyCa = requestHeaders?.ca ?? options.frontProxy?.ca;
   const trusted = { clientCa: options.tls?.clientCa, frontProxyCa, headers: requestHeaders };
   await authenticationConfig(writer.deps, trusted, { lifetime, logger });
@@ -517,10 +309,6 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     close: () => lifetime.close(),
   };
-}
-
-function admits({ enabled, conditions }: Anonymous, path: string): boolean {
-  return enabled && (conditions.length === 0 || conditions.some((condition) => condition.path === path));
 }
 
 /** Stored bytes are what we encoded: problems in them are not looked for. */

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { type Clock, type Metrics, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, type Metrics, type Random, TsukubeError } from "@tsukube/foundation";
 import type { ImmediateAuthorizer } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
-import { type AuthorizerSettings, parseAuthorization } from "./configuration.ts";
+import type { AuthorizerSettings } from "./configuration.ts";
 import { NodeAuthorizer } from "./node.ts";
 import { NodeGraph } from "./node-graph.ts";
 import type { RbacAuthorizer } from "./rbac.ts";
@@ -49,19 +48,6 @@ export function settingsOf(
       },
     };
   });
-}
-
-/** @throws {TsukubeError} `usage`, naming the file and every mistake. */
-export function readAuthorization(file: string): {
-  readonly settings: readonly AuthorizerSettings[];
-  readonly text: string;
-} {
-  try {
-    const text = readFileSync(file, "utf8");
-    return { settings: parseAuthorization(text), text };
-  } catch (error) {
-    throw new TsukubeError("usage", `Cannot use authorization configuration "${file}": ${messageOf(error)}`);
-  }
 }
 
 export interface AuthorizersDeps {

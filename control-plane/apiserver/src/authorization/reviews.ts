@@ -1,29 +1,18 @@
 import { ApiError, aggregateMessage, type Unstructured, validateCreate } from "@tsukube/api";
 import { type Clock, formatTime } from "@tsukube/foundation";
+import type { Authentication } from "../authentication/authentication.ts";
 import { TokenProblem } from "../authentication/token-problem.ts";
-import type { ReviewedToken, ServiceAccountAuthenticator } from "../authentication/tokens.ts";
 import type { Authorizer, RequestContext, User } from "../contracts.ts";
 import type { RbacAuthorizer } from "./rbac.ts";
 import { questionOf } from "./review-question.ts";
 
-interface TokenReviewer {
-  /** Whose a token is that is for one of these audiences; undefined: of nobody it knows. @throws {TokenProblem} */
-  review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined>;
-}
-
 export interface ReviewDeps {
   readonly authorizer: Authorizer;
   readonly rbac: RbacAuthorizer;
-  readonly accounts: ServiceAccountAuthenticator;
-  /** Whose a token of no ServiceAccount is. */
-  userOf(token: string): User | undefined;
+  readonly authentication: Authentication;
   /** Whether somebody is asked in this mode what users may do. */
   asks(mode: "Node" | "Webhook"): boolean;
-  /** Who is asked after that, in this order. */
-  readonly others: readonly TokenReviewer[];
   readonly clock: Clock;
-  /** Of the API server itself. */
-  readonly audiences: readonly string[];
 }
 
 type Spec = Readonly<Record<string, unknown>>;
@@ -71,28 +60,21 @@ export const REVIEWS: Readonly<Record<string, Review>> = {
   tokenreviews: async (_context, object, deps) => {
     const { token = "", audiences = [] } = specOf(object) as { token?: string; audiences?: readonly string[] };
     if (token === "") throw ApiError.badRequest("token is required for TokenReview in authentication");
-    return { ...object, status: await reviewOf(token, audiences, deps) };
+    return { ...object, status: await reviewOf(token, audiences, deps.authentication) };
   },
 };
 
-async function reviewOf(token: string, wanted: readonly string[], deps: ReviewDeps): Promise<unknown> {
-  const { accounts, audiences } = deps;
+async function reviewOf(token: string, wanted: readonly string[], authentication: Authentication): Promise<unknown> {
+  const { audiences, reviewers } = authentication;
   const asked = wanted.length === 0 ? audiences : wanted;
   const common = asked.filter((audience) => audiences.includes(audience));
   const known = (user: User) => ({ authenticated: true, user: userInfo(user), audiences: common });
-  const joining = deps.userOf(token);
+  const joining = authentication.userOf(token);
   if (joining !== undefined && common.length > 0) return known(joining);
   const problems: string[] = [];
-  try {
-    const reviewed = accounts.review(token, asked);
-    if (reviewed !== undefined)
-      return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
-  } catch (error) {
-    problems.push(problemOf(error));
-  }
-  for (const other of deps.others) {
+  for (const reviewer of reviewers) {
     try {
-      const reviewed = await other.review(token, asked);
+      const reviewed = await reviewer.review(token, asked);
       if (reviewed !== undefined)
         return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
     } catch (error) {

@@ -4,6 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { dirname, resolve } from "node:path";
 import { decodeYamlUnstructured, formatDuration } from "@tsukube/api";
 import { type Clock, TsukubeError, withinTime } from "@tsukube/foundation";
+import { wholeBody } from "./whole-body.ts";
 
 type Values = Readonly<Record<string, string | boolean>>;
 
@@ -33,7 +34,6 @@ interface Content {
 
 /** Of each request, as upstream's webhooks have it. */
 const TIMEOUT_S = 30;
-const SIZE_LIMIT = 3 * 1024 * 1024;
 
 /** What a kubeconfig says of a server that is asked. Files that it names are relative to it. */
 export class Kubeconfig {
@@ -154,17 +154,8 @@ export function askTarget(
   const answered = (within: AbortSignal): Promise<WebhookAnswer> =>
     new Promise((done, reject) => {
       const sent = send(url, { ...options, signal: within }, (response) => {
-        const pieces: Uint8Array[] = [];
-        let size = 0;
-        response.on("data", (piece: Uint8Array) => {
-          size += piece.length;
-          if (size > SIZE_LIMIT) sent.destroy(new Error("response is too large"));
-          pieces.push(piece);
-        });
-        response.on("error", reject);
-        response.on("end", () =>
-          done({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(pieces) }),
-        );
+        const { statusCode: status = 0, headers } = response;
+        wholeBody(response).then((body) => done({ status, headers, body }), reject);
       });
       sent.on("error", reject);
       sent.end(body);

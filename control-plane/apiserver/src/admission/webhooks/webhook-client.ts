@@ -8,12 +8,12 @@ import type { Status } from "@tsukube/api/types/meta-v1";
 import { type Clock, messageOf, type Random } from "@tsukube/foundation";
 import { connectTrusting, trusting } from "@tsukube/host";
 import type { Credentials, Kubeconfig } from "../../configuration/kubeconfig.ts";
+import { wholeBody } from "../../configuration/whole-body.ts";
 import { type ServiceEndpoint, serviceEndpoints } from "../../proxying/service-endpoints.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { WebhookFailure } from "./review.ts";
 
 const DEFAULT_SECONDS = 10;
-const MAX_BYTES = 3 * 1024 * 1024;
 /** As Go's client. */
 const MOST_REQUESTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -194,17 +194,8 @@ async function send({ endpoint, serverName, body, caBundle, credentials, signal 
   const through = socket === undefined ? { host, port, agent: false } : { createConnection: () => socket };
   return new Promise((resolve, reject) => {
     const sent = request({ ...through, path, method, headers, signal }, (response) => {
-      const pieces: Uint8Array[] = [];
-      let size = 0;
-      response.on("data", (piece: Uint8Array) => {
-        size += piece.length;
-        if (size > MAX_BYTES) sent.destroy(new Error("response is too large"));
-        pieces.push(piece);
-      });
-      response.on("error", reject);
-      response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(pieces) }),
-      );
+      const { statusCode: status = 0, headers: given } = response;
+      wholeBody(response).then((body) => resolve({ status, headers: given, body }), reject);
     });
     sent.on("error", reject);
     sent.end(body);

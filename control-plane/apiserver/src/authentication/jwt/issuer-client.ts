@@ -1,8 +1,8 @@
 import { request } from "node:https";
 import { type Clock, withinTime } from "@tsukube/foundation";
+import { wholeBody } from "../../configuration/whole-body.ts";
 
 const TIMEOUT_MS = 30_000;
-const SIZE_LIMIT = 3 * 1024 * 1024;
 const REDIRECTIONS = 10;
 
 export interface IssuerAnswer {
@@ -50,17 +50,8 @@ export class IssuerClient {
           const shown = next.host === url.host ? headers : {};
           return void this.#get(next, shown, signal, redirections - 1).then(done, reject);
         }
-        const pieces: Uint8Array[] = [];
-        let size = 0;
-        response.on("data", (piece: Uint8Array) => {
-          size += piece.length;
-          if (size > SIZE_LIMIT) sent.destroy(new Error("response is too large"));
-          pieces.push(piece);
-        });
-        response.on("error", failed);
-        response.on("end", () =>
-          done({ status, cacheControl: given["cache-control"] ?? "", body: Buffer.concat(pieces) }),
-        );
+        const cacheControl = given["cache-control"] ?? "";
+        wholeBody(response).then((body) => done({ status, cacheControl, body }), failed);
       });
       sent.on("error", failed);
       sent.end();
