@@ -21,22 +21,22 @@ beforeEach(async () => {
   autoscalers = cluster.client.resource(kind, "default");
   deployments = cluster.client.resource({ group: "apps", version: "v1", resource: "deployments" }, "default");
   metrics = cluster.client.resource({ group: "metrics.k8s.io", version: "v1beta1", resource: "pods" }, "default");
-  await serveMetrics();
+  await serve("pods", "metrics.k8s.io", "PodMetrics");
 });
 afterEach(() => cluster.close());
 
-/** metrics.k8s.io as a custom resource, which tests write. */
-async function serveMetrics(): Promise<void> {
-  const names = { plural: "pods", singular: "podmetrics", kind: "PodMetrics", listKind: "PodMetricsList" };
+/** A resource of a metrics API as a custom resource, which tests write. */
+async function serve(plural: string, group: string, of: string): Promise<void> {
+  const names = { plural, singular: of.toLowerCase(), kind: of, listKind: `${of}List` };
   const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
   const versions = [{ name: "v1beta1", served: true, storage: true, schema }];
   const kind = { group: "apiextensions.k8s.io", version: "v1", resource: "customresourcedefinitions" };
   await cluster.client.resource(kind).create({
     metadata: {
-      name: "pods.metrics.k8s.io",
+      name: `${plural}.${group}`,
       annotations: { "api-approved.kubernetes.io": "https://github.com/kubernetes/metrics" },
     },
-    spec: { group: "metrics.k8s.io", scope: "Namespaced", names, versions },
+    spec: { group, scope: "Namespaced", names, versions },
   } as object);
   await cluster.clock.advance(1000);
 }
@@ -108,6 +108,7 @@ test("a workload grows with what its pods use, within its limits", async () => {
     AbleToScale: "True SucceededRescale",
     ScalingActive: "True ValidMetricFound",
     ScalingLimited: "False DesiredWithinRange",
+    ScaledToZero: "False NotScaledToZero",
   });
   const events = cluster.client.resource<Event>({ group: "", version: "v1", resource: "events" }, "default");
   const told = (await events.list()).items.filter(({ reason }) => reason === "SuccessfulRescale");
@@ -155,4 +156,50 @@ test("a target that there is not is told", async () => {
   await create(1, { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "other" } });
   await cluster.clock.advance(16_000);
   expect(await conditionsOf()).toEqual({ AbleToScale: "False FailedGetScale" });
+});
+
+test("pods that two autoscalers select are scaled by neither", async () => {
+  await create(2);
+  const { spec } = await autoscalers.get("web");
+  if (spec === undefined) throw new Error("an autoscaler without a spec");
+  await autoscalers.create({ metadata: { name: "again" }, spec });
+  await cluster.clock.advance(16_000);
+  await use("90m");
+  expect(await size()).toBe(2);
+  expect((await statusOf())?.conditions).toContainEqual(
+    expect.objectContaining({
+      type: "ScalingActive",
+      reason: "AmbiguousSelector",
+      message: "pods by selector app=web are controlled by more than one HPA (e.g. [default/again default/web])",
+    }),
+  );
+  await autoscalers.delete("again");
+  await use("90m");
+  expect(await size()).toBe(4);
+});
+
+test("a workload that its autoscaler brought to nothing comes back, one that somebody did does not", async () => {
+  const kind = { group: "external.metrics.k8s.io", version: "v1beta1", resource: "queue" };
+  await serve("queue", kind.group, "ExternalMetricValue");
+  const queue = cluster.client.resource<KubeObject>(kind, "default");
+  const measure = async (value: string): Promise<void> => {
+    await queue.delete("q").catch(() => {});
+    const apiVersion = "external.metrics.k8s.io/v1beta1";
+    await queue.create({ apiVersion, kind: "ExternalMetricValue", metadata: { name: "q" }, value } as object);
+    await cluster.clock.advance(16_000);
+  };
+  const external = { metric: { name: "queue" }, target: { type: "AverageValue", averageValue: "5" } };
+  const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } };
+  await create(1, { minReplicas: 0, metrics: [{ type: "External", external }], behavior });
+  await measure("0");
+  await cluster.clock.advance(60_000);
+  expect(await size()).toBe(0);
+  expect((await conditionsOf())["ScaledToZero"]).toBe("True ScaledToZero");
+  await measure("5");
+  expect(await size()).toBe(1);
+  expect((await conditionsOf())["ScaledToZero"]).toBe("False NotScaledToZero");
+  await deployments.patch("web", { type: "merge", body: { spec: { replicas: 0 } } });
+  await cluster.clock.advance(32_000);
+  expect(await size()).toBe(0);
+  expect((await conditionsOf())["ScalingActive"]).toBe("False ScalingDisabled");
 });

@@ -98,7 +98,9 @@ test("a suspended, a deleted and an unreadable CronJob start nothing", () => {
   const metadata = { ...going.metadata, deletionTimestamp: "2025-01-01T00:00:00Z" };
   expect(observe({ ...going, metadata })).toMatchObject({ start: undefined, recheckAfterMs: undefined });
   expect(reasons(observe(cronJob({ schedule: "61 * * * *" })))).toEqual(["UnparseableSchedule"]);
-  expect(reasons(observe(cronJob({ schedule: "0 0 31 2 *" })))).toEqual(["InvalidSchedule"]);
+  const { announcements } = observe(cronJob({ schedule: "0 0 31 2 *" }));
+  const message = "invalid schedule: 0 0 31 2 * : time difference between two schedules is less than 1 second";
+  expect(announcements).toMatchObject([{ reason: "InvalidSchedule", message }]);
   expect(reasons(observe(cronJob({ timeZone: "Mars/Olympus" })))).toEqual(["UnknownTimeZone"]);
 });
 

@@ -117,7 +117,10 @@ function nextRun(observed: Observed, status: CronJobStatus): Run {
     const latest = parsed.latest(since, now);
     const next = parsed.next(latest ?? since);
     if (next === undefined && latest === undefined)
-      return warning("InvalidSchedule", `invalid schedule: ${schedule} : it has no run`);
+      return warning(
+        "InvalidSchedule",
+        `invalid schedule: ${schedule} : time difference between two schedules is less than 1 second`,
+      );
     const wait = next === undefined ? {} : { recheckAfterMs: Math.max(1, next - now) };
     return latest === undefined ? wait : { ...due(observed, status, parsed, latest), ...wait };
   } catch (error) {

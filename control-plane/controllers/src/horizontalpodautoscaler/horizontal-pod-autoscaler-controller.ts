@@ -1,6 +1,17 @@
-import { ApiError, type GroupVersionResource, jsonEqual, parseApiVersion, parseLabelSelector } from "@tsukube/api";
+import {
+  ApiError,
+  type GroupVersionResource,
+  jsonEqual,
+  type LabelMatcher,
+  parseApiVersion,
+  parseLabelSelector,
+} from "@tsukube/api";
 import type { Scale } from "@tsukube/api/types/autoscaling-v1";
-import type { HorizontalPodAutoscaler, MetricSpec } from "@tsukube/api/types/autoscaling-v2";
+import type {
+  HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerStatus,
+  MetricSpec,
+} from "@tsukube/api/types/autoscaling-v2";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import {
   type DiscoveredResource,
@@ -18,13 +29,32 @@ import { AUTOSCALERS, type ControllerContext, PODS } from "../context.ts";
 import { statusAfter, withConditions } from "./autoscaler-status.ts";
 import type { History, Reason } from "./limits.ts";
 import { MetricsSource } from "./metrics-source.ts";
-import { type Decision, decideByLimits, decideByMetrics, type Finding, metricsOf, tolerancesOf } from "./plan.ts";
-import { FAILURES, propose, type Workload } from "./proposals.ts";
+import {
+  type Decision,
+  decideByLimits,
+  decideByMetrics,
+  type Finding,
+  hasSharedMetric,
+  metricsOf,
+  tolerancesOf,
+} from "./plan.ts";
+import { FAILURES, prefixOf, propose, type Workload } from "./proposals.ts";
 
 /** As upstream's --horizontal-pod-autoscaler-sync-period. */
 const PERIOD_MS = 15_000;
 /** The longest window and the longest period that an autoscaler can name. */
 const REMEMBERED_MS = 3_600_000;
+const SCALED_TO_ZERO = "ScaledToZero";
+const TO_ZERO: Reason = {
+  status: true,
+  reason: "ScaledToZero",
+  message: "the HPA controller scaled the workload to zero",
+};
+const NOT_TO_ZERO: Reason = {
+  status: false,
+  reason: "NotScaledToZero",
+  message: "the HPA controller did not scale the workload to zero",
+};
 
 interface Target {
   readonly resource: GroupVersionResource;
@@ -38,6 +68,7 @@ export class HorizontalPodAutoscalerController {
   readonly #pods: Informer<Pod>;
   readonly #source: MetricsSource;
   readonly #histories = new Map<Key, History>();
+  readonly #selectors = new Map<Key, LabelMatcher>();
   #resources: readonly DiscoveredResource[] = [];
 
   constructor(context: ControllerContext) {
@@ -59,7 +90,10 @@ export class HorizontalPodAutoscalerController {
     // its own status is no reason to look again before the next period
     const updated = (before: HorizontalPodAutoscaler, now: HorizontalPodAutoscaler): void =>
       jsonEqual(before.spec, now.spec) ? undefined : added(now);
-    const deleted = (autoscaler: HorizontalPodAutoscaler): void => void this.#histories.delete(keyOf(autoscaler));
+    const deleted = (autoscaler: HorizontalPodAutoscaler): void => {
+      this.#histories.delete(keyOf(autoscaler));
+      this.#selectors.delete(keyOf(autoscaler));
+    };
     lifetime.add("autoscalers", this.#autoscalers.onChange({ added, updated, deleted }));
   }
 
@@ -82,10 +116,9 @@ export class HorizontalPodAutoscalerController {
       const why = messageOf(error);
       const message = `the HPA controller was unable to get the target's current scale: ${why}`;
       this.#tell(autoscaler, "Warning", "FailedGetScale", why);
-      const { currentReplicas = 0, desiredReplicas = 0 } = autoscaler.status ?? {};
-      const decision = { replicas: desiredReplicas, why: "", conditions: {} };
       const failed = { AbleToScale: { status: false, reason: "FailedGetScale", message } };
-      await this.#report(autoscaler, currentReplicas, decision, failed, false);
+      const conditions = withConditions(autoscaler.status?.conditions ?? [], failed, this.#context.clock.now());
+      await this.#write(autoscaler, { desiredReplicas: 0, ...autoscaler.status, conditions });
       return undefined;
     }
   }
@@ -104,7 +137,9 @@ export class HorizontalPodAutoscalerController {
     const { clock } = this.#context;
     const current = target.scale.spec?.replicas ?? 0;
     const history = this.#historyOf(key, current);
-    const decision = decideByLimits(autoscaler.spec, current) ?? (await this.#ask(autoscaler, target, history));
+    const scaledToZero = isTrue(autoscaler, SCALED_TO_ZERO);
+    const decision =
+      decideByLimits(autoscaler.spec, current, scaledToZero) ?? (await this.#ask(autoscaler, target, history));
     const now = clock.monotonic();
     if (decision.recommended !== undefined)
       this.#remember(key, { recommendations: [{ replicas: decision.recommended, at: now }] });
@@ -117,7 +152,7 @@ export class HorizontalPodAutoscalerController {
     if (decision.problem !== undefined)
       this.#tell(autoscaler, "Warning", "FailedComputeMetricsReplicas", decision.problem);
     if (decision.replicas === current) {
-      await this.#report(autoscaler, target.scale.status?.replicas ?? 0, decision, conditions, false);
+      await this.#report(autoscaler, current, decision, conditions, false);
       return;
     }
     await this.#rescale(key, autoscaler, target, decision, conditions);
@@ -132,14 +167,30 @@ export class HorizontalPodAutoscalerController {
       const message = "the HPA target's scale is missing a selector";
       this.#tell(autoscaler, "Warning", "SelectorRequired", "selector is required");
       const ScalingActive = { status: false, reason: "InvalidSelector", message };
-      return { replicas: current, why: "", conditions: { ScalingActive } };
+      return { replicas: current, why: "", conditions: { ScalingActive }, problem: "selector is required" };
     }
     const matcher = parseLabelSelector(selector);
+    this.#selectors.set(keyOf(autoscaler), matcher);
     const pods = this.#pods.byIndex("namespace", namespace).filter(({ metadata: of }) => matcher.matches(of?.labels));
+    const rivals = this.#autoscalersOf(namespace, pods);
+    if (rivals.length > 1) {
+      const several = rivals.slice(0, 2).join(" ");
+      const message = `pods by selector ${selector} are controlled by more than one HPA (e.g. [${several}])`;
+      this.#tell(autoscaler, "Warning", "AmbiguousSelector", message);
+      const ScalingActive = { status: false, reason: "AmbiguousSelector", message };
+      return { replicas: current, why: "", conditions: { ScalingActive }, problem: message };
+    }
     const statusReplicas = scale.status?.replicas ?? 0;
     const workload = { namespace, selector, pods, specReplicas: current, statusReplicas };
     const asked = metricsOf(spec).map((metric) => this.#find(autoscaler, metric, workload));
     return decideByMetrics(spec, current, await Promise.all(asked), history, this.#context.clock.monotonic());
+  }
+
+  /** Those that select any of these pods, as keys. */
+  #autoscalersOf(namespace: string, pods: readonly Pod[]): readonly Key[] {
+    const ofNamespace = [...this.#selectors].filter(([key]) => key.startsWith(`${namespace}/`));
+    const found = ofNamespace.filter(([, matcher]) => pods.some(({ metadata }) => matcher.matches(metadata?.labels)));
+    return found.map(([key]) => key).sort();
   }
 
   async #find(autoscaler: HorizontalPodAutoscaler, metric: MetricSpec, workload: Workload): Promise<Finding> {
@@ -155,7 +206,7 @@ export class HorizontalPodAutoscalerController {
       const reason = FAILURES[metric.type] ?? "InvalidMetricSourceType";
       const message = error instanceof Error ? error.message : String(error);
       this.#tell(autoscaler, "Warning", reason, message);
-      return { failure: { reason, message } };
+      return { failure: { reason, message, prefix: prefixOf(metric) } };
     }
   }
 
@@ -182,8 +233,12 @@ export class HorizontalPodAutoscalerController {
     this.#remember(key, { events: [{ change: replicas - current, at: this.#context.clock.monotonic() }] });
     this.#tell(autoscaler, "Normal", "SuccessfulRescale", text);
     const message = `the HPA controller was able to update the target scale to ${replicas}`;
-    const done = { ...conditions, AbleToScale: { status: true, reason: "SucceededRescale", message } };
-    await this.#report(autoscaler, scale.status?.replicas ?? 0, decision, done, true);
+    const done = {
+      ...conditions,
+      AbleToScale: { status: true, reason: "SucceededRescale", message },
+      [SCALED_TO_ZERO]: hasSharedMetric(autoscaler.spec) && replicas === 0 ? TO_ZERO : NOT_TO_ZERO,
+    };
+    await this.#report(autoscaler, current, decision, done, true);
   }
 
   /** At first only what there is: a controller that has just begun must not shrink anything in a hurry. */
@@ -213,7 +268,10 @@ export class HorizontalPodAutoscalerController {
   ): Promise<void> {
     const now = this.#context.clock.now();
     const conditions = withConditions(autoscaler.status?.conditions ?? [], changes, now);
-    const status = statusAfter(autoscaler, current, decision, conditions, scaled, now);
+    await this.#write(autoscaler, statusAfter(autoscaler, current, decision, conditions, scaled, now));
+  }
+
+  async #write(autoscaler: HorizontalPodAutoscaler, status: HorizontalPodAutoscalerStatus): Promise<void> {
     if (jsonEqual(autoscaler.status ?? {}, status)) return;
     const next = { ...autoscaler, apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", status };
     try {
@@ -228,4 +286,8 @@ export class HorizontalPodAutoscalerController {
     const about = referenceTo(autoscaler, "autoscaling/v2", "HorizontalPodAutoscaler");
     this.#context.events.event(about, type, reason, message);
   }
+}
+
+function isTrue({ status }: HorizontalPodAutoscaler, condition: string): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === condition && value === "True") === true;
 }

@@ -33,6 +33,7 @@ interface Answer<T> {
 }
 
 const MINUTE_MS = 60_000;
+const UNSERVED = "the server could not find the requested resource";
 const CUSTOM_GROUP = "custom.metrics.k8s.io";
 const CUSTOM_FAILURE = "unable to fetch metrics from custom metrics API";
 const CUSTOM_VERSIONS: readonly (string | undefined)[] = ["v1beta2", "v1beta1"];
@@ -53,7 +54,11 @@ export class MetricsSource {
     container?: string,
   ): Promise<ReadonlyMap<string, PodMetric>> {
     const path = `/apis/metrics.k8s.io/v1beta1/namespaces/${namespace}/pods${query({ labelSelector: selector })}`;
-    const items = await this.#list<PodMetricsItem>(path, `unable to fetch metrics from resource metrics API`);
+    const items = await this.#list<PodMetricsItem>(
+      path,
+      `unable to fetch metrics from resource metrics API`,
+      "pods.metrics.k8s.io",
+    );
     if (items.length === 0) throw new MetricsError("no-metrics", "no metrics returned from resource metrics API");
     const found = items.flatMap((item) => {
       const metric = podMetricOf(item, resource, container);
@@ -107,6 +112,7 @@ export class MetricsSource {
     const items = await this.#list<MetricValue>(
       path + query(parameters),
       `unable to fetch metrics from external metrics API`,
+      `${metric}.external.metrics.k8s.io`,
     );
     if (items.length === 0) throw new MetricsError("no-metrics", "no metrics returned from external metrics API");
     return items.reduce((sum, { value = "0" }) => sum + quantityMilliValue(value), 0);
@@ -135,11 +141,13 @@ export class MetricsSource {
     }
   }
 
-  async #list<T>(path: string, failure: string): Promise<readonly T[]> {
+  /** @param resource What an error of a path that is not served names, as client-go does. */
+  async #list<T>(path: string, failure: string, resource?: string): Promise<readonly T[]> {
     try {
       return ((await this.#client.raw("GET", path)) as Answer<T>).items ?? [];
     } catch (error) {
-      const why = error instanceof ApiError ? error.message : messageOf(error);
+      const message = error instanceof ApiError ? error.message : messageOf(error);
+      const why = resource !== undefined && message === UNSERVED ? `${UNSERVED} (get ${resource})` : message;
       throw new MetricsError("no-metrics", `${failure}: ${why}`, { cause: error });
     }
   }

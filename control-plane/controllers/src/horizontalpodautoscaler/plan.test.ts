@@ -11,28 +11,31 @@ const spec = (more: Partial<HorizontalPodAutoscalerSpec> = {}): HorizontalPodAut
 const says = (replicas: number, name = `m${replicas}`): Finding => ({
   proposal: { replicas, name, status: { type: "Resource" } },
 });
-const FAILS: Finding = { failure: { reason: "FailedGetResourceMetric", message: "why" } };
+const FAILS: Finding = { failure: { reason: "FailedGetResourceMetric", message: "why", prefix: "which: " } };
 const decide = (current: number, ...findings: Finding[]) =>
   decideByMetrics(spec(), current, findings, { recommendations: [], events: [] }, 0);
 
 test("outside of its limits a workload is brought within them without asking", () => {
-  expect(decideByLimits(spec(), 12)).toMatchObject({
+  expect(decideByLimits(spec(), 12, false)).toMatchObject({
     replicas: 10,
     why: "Current number of replicas above Spec.MaxReplicas",
   });
-  expect(decideByLimits(spec(), 1)).toMatchObject({
+  expect(decideByLimits(spec(), 1, false)).toMatchObject({
     replicas: 2,
     why: "Current number of replicas below Spec.MinReplicas",
   });
-  expect(decideByLimits(spec(), 5)).toBeUndefined();
+  expect(decideByLimits(spec(), 5, false)).toBeUndefined();
 });
 
-test("a workload that was scaled to nothing stays so, unless that is its least", () => {
-  expect(decideByLimits(spec(), 0)).toMatchObject({
-    replicas: 0,
-    conditions: { ScalingActive: { status: false, reason: "ScalingDisabled" } },
-  });
-  expect(decideByLimits(spec({ minReplicas: 0 }), 0)).toBeUndefined();
+test("a workload that somebody scaled to nothing stays so, one that its autoscaler did is looked at", () => {
+  const off = { replicas: 0, conditions: { ScalingActive: { status: false, reason: "ScalingDisabled" } } };
+  const none = { minReplicas: 0 };
+  const shared = { ...none, metrics: [{ type: "External" }] };
+  expect(decideByLimits(spec(), 0, false)).toMatchObject(off);
+  expect(decideByLimits(spec(shared), 0, false)).toMatchObject(off);
+  expect(decideByLimits(spec(shared), 0, true)).toBeUndefined();
+  expect(decideByLimits(spec(none), 0, true)).toMatchObject(off);
+  expect(decideByLimits(spec(), 0, true)).toBeUndefined();
 });
 
 test("the metric that asks for most decides", () => {
@@ -43,6 +46,7 @@ test("the metric that asks for most decides", () => {
     conditions: { ScalingActive: { status: true, reason: "ValidMetricFound" } },
   });
   expect(decide(4, says(3), says(2)).why).toBe("All metrics below target");
+  expect(decide(4, says(4)).why).toBe("");
 });
 
 test("while a metric says nothing the others can only argue for more", () => {
@@ -56,7 +60,8 @@ test("while a metric says nothing the others can only argue for more", () => {
         message: "the HPA was unable to compute the replica count: why",
       },
     },
-    problem: "invalid metrics (1 invalid out of 2), first error is: why",
+    problem: "invalid metrics (1 invalid out of 2), first error is: which: why",
+    currentMetrics: [{ type: "" }, { type: "Resource" }],
   });
   expect(decide(4, FAILS)).toMatchObject({ replicas: 4 });
 });

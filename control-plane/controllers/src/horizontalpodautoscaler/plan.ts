@@ -22,7 +22,14 @@ export function tolerancesOf({ behavior }: HorizontalPodAutoscalerSpec): Toleran
 /** What a metric said, or why it said nothing. */
 export type Finding =
   | { readonly proposal: Proposal }
-  | { readonly failure: { readonly reason: string; readonly message: string } };
+  | {
+      readonly failure: {
+        readonly reason: string;
+        readonly message: string;
+        /** What a summary puts before the message, such as "failed to get cpu resource metric value: ". */
+        readonly prefix?: string;
+      };
+    };
 
 export interface Decision {
   readonly replicas: number;
@@ -30,6 +37,7 @@ export interface Decision {
   readonly why: string;
   /** What the metrics asked for, before it was held back; undefined when nobody was asked. */
   readonly recommended?: number;
+  /** By the order of the metrics that are asked; of one that says nothing, an empty one. */
   readonly currentMetrics?: readonly MetricStatus[];
   /** By condition type; what is absent stays as it is. */
   readonly conditions: Readonly<Record<string, Reason>>;
@@ -37,10 +45,25 @@ export interface Decision {
   readonly problem?: string;
 }
 
-/** Pure: what is decided without any metric; undefined: ask them. */
-export function decideByLimits(spec: HorizontalPodAutoscalerSpec, current: number): Decision | undefined {
+const SHARED: readonly string[] = ["Object", "External"];
+
+/** Whether there are metrics that say something while there are no pods. */
+export function hasSharedMetric({ metrics = [] }: HorizontalPodAutoscalerSpec): boolean {
+  return metrics.some(({ type }) => SHARED.includes(type));
+}
+
+/**
+ * Pure: what is decided without any metric; undefined: ask them.
+ * @param scaledToZero Whether the autoscaler itself brought the workload to nothing.
+ */
+export function decideByLimits(
+  spec: HorizontalPodAutoscalerSpec,
+  current: number,
+  scaledToZero: boolean,
+): Decision | undefined {
   const { minReplicas = 1, maxReplicas } = spec;
-  if (current === 0 && minReplicas !== 0) {
+  if (current === 0 && scaledToZero && (minReplicas !== 0 || hasSharedMetric(spec))) return undefined;
+  if (current === 0) {
     const message = "scaling is disabled since the replica count of the target is zero";
     return {
       replicas: 0,
@@ -72,24 +95,24 @@ export function decideByMetrics(
     (most, each) => (most === undefined || each.replicas > most.replicas ? each : most),
     undefined,
   );
-  const currentMetrics = proposals.map(({ status }) => status);
+  const currentMetrics = findings.map((finding) => ("proposal" in finding ? finding.proposal.status : { type: "" }));
   const [failure] = failures;
   if (highest === undefined || (failure !== undefined && highest.replicas < current)) {
-    const first = failure?.message ?? "";
+    const { message: first = "", prefix = "" } = failure ?? {};
     const message = `the HPA was unable to compute the replica count: ${first}`;
     return {
       replicas: current,
       why: "",
       currentMetrics,
       conditions: { ScalingActive: { status: false, reason: failure?.reason ?? "", message } },
-      problem: `invalid metrics (${failures.length} invalid out of ${findings.length}), first error is: ${first}`,
+      problem: `invalid metrics (${failures.length} invalid out of ${findings.length}), first error is: ${prefix}${first}`,
     };
   }
   const { replicas, held, limited }: Limited = limitReplicas(spec, current, highest.replicas, history, now);
   const message = `the HPA was able to successfully calculate a replica count from ${highest.name}`;
   return {
     replicas,
-    why: highest.replicas > current ? `${highest.name} above target` : "All metrics below target",
+    why: whyOf(highest, current),
     recommended: highest.replicas,
     currentMetrics,
     conditions: {
@@ -98,4 +121,9 @@ export function decideByMetrics(
       ScalingLimited: limited,
     },
   };
+}
+
+function whyOf({ replicas, name }: Proposal, current: number): string {
+  if (replicas === current) return "";
+  return replicas > current ? `${name} above target` : "All metrics below target";
 }

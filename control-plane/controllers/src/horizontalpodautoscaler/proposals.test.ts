@@ -1,7 +1,11 @@
+import { ApiError } from "@tsukube/api";
+import type { MetricSpec } from "@tsukube/api/types/autoscaling-v2";
 import type { Pod } from "@tsukube/api/types/core-v1";
+import type { Client } from "@tsukube/client";
 import { expect, test } from "vitest";
+import { MetricsSource } from "./metrics-source.ts";
 import type { PodMetric } from "./pod-groups.ts";
-import { countResource, countValue } from "./proposals.ts";
+import { countResource, countValue, prefixOf, propose } from "./proposals.ts";
 
 const NOW = Date.UTC(2025, 0, 1, 1);
 const tolerances = { up: 0.1, down: 0.1 };
@@ -58,7 +62,7 @@ test("without pods, measurements or requests nothing can be said", () => {
     countResource({ workload: workload(pods, 1), tolerances, now: NOW }, metrics, "cpu", target);
   expect(ask([], using(1, "a"))).toThrow("no pods returned by selector");
   expect(ask([pod("a", "1")], using(1, "b"))).toThrow("did not receive metrics for targeted pods");
-  expect(ask([pod("a", undefined)], using(1, "a"))).toThrow("missing request for cpu in container c of Pod default/a");
+  expect(ask([pod("a", undefined)], using(1, "a"))).toThrow("missing request for cpu in container c of Pod a");
 });
 
 test("a value that all share is kept as it is by the pods that are ready", () => {
@@ -74,4 +78,80 @@ test("or divided among them", () => {
   expect(countValue(input, 45_000, target)).toEqual({ replicas: 5, current: { averageValue: "22500m" } });
   expect(countValue(input, 21_000, target).replicas).toBe(2);
   expect(countValue({ ...input, workload: workload([], 0) }, 0, target).replicas).toBe(0);
+});
+
+test("memory is told in binary units, a container that there is not by its name", () => {
+  const mebibyte = 1024 * 1024 * 1000;
+  const input = { workload: workload([pod("a", "1")]), tolerances, now: NOW };
+  const byAverage = { type: "AverageValue", averageValue: "1Mi" };
+  expect(countResource(input, using(mebibyte, "a"), "memory", byAverage).current).toEqual({ averageValue: "1Mi" });
+  const byShare = { type: "Utilization", averageUtilization: 50 };
+  const ask = () => countResource(input, using(1, "a"), "cpu", byShare, "other");
+  expect(ask).toThrow("container other not found in Pod a");
+});
+
+test("a metric that cannot be had is told with what was asked for", async () => {
+  const unserved = "the server could not find the requested resource";
+  const client = {
+    raw: async () => Promise.reject(new ApiError({ reason: "NotFound", code: 404, message: unserved })),
+  };
+  const source = new MetricsSource(client as unknown as Client);
+  const input = { source, workload: workload([]), tolerances, now: NOW, resourceOf: async () => "services" };
+  const selector = {
+    matchLabels: { b: "2", a: "1" },
+    matchExpressions: [{ key: "k", operator: "In", values: ["v", "w"] }],
+  };
+  const text =
+    "&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[v w],},},}";
+  const utilization = { type: "Utilization", averageUtilization: 50 };
+  const [value, average] = [
+    { type: "Value", value: "5" },
+    { type: "AverageValue", averageValue: "5" },
+  ];
+  const describedObject = { kind: "Service", name: "s", apiVersion: "v1" };
+  const ofResources = `unable to fetch metrics from resource metrics API: ${unserved} (get pods.metrics.k8s.io)`;
+  const ofCustom =
+    "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered";
+  const ofExternal = `unable to fetch metrics from external metrics API: ${unserved} (get e.external.metrics.k8s.io)`;
+  const cases: readonly (readonly [MetricSpec, string, string])[] = [
+    [
+      { type: "Resource", resource: { name: "cpu", target: utilization } },
+      "failed to get cpu resource metric value: ",
+      `failed to get cpu utilization: unable to get metrics for resource cpu: ${ofResources}`,
+    ],
+    [
+      { type: "ContainerResource", containerResource: { name: "memory", container: "c", target: average } },
+      "failed to get c container metric value: ",
+      `failed to get memory usage: unable to get metrics for resource memory: ${ofResources}`,
+    ],
+    [
+      { type: "Pods", pods: { metric: { name: "p" }, target: average } },
+      "failed to get pods metric value: ",
+      `unable to get metric p: ${ofCustom}`,
+    ],
+    [
+      { type: "Object", object: { metric: { name: "o" }, describedObject, target: value } },
+      "failed to get object metric value: ",
+      `unable to get metric o on Service default/s: ${ofCustom}`,
+    ],
+    [
+      { type: "Object", object: { metric: { name: "o" }, describedObject, target: average } },
+      "failed to get object metric value: failed to get o object metric: ",
+      `unable to get metric o on Service default/s: ${ofCustom}`,
+    ],
+    [
+      { type: "External", external: { metric: { name: "e" }, target: value } },
+      "failed to get e external metric value: failed to get external metric e: ",
+      `unable to get external metric default/e/nil: ${ofExternal}`,
+    ],
+    [
+      { type: "External", external: { metric: { name: "e", selector }, target: average } },
+      "failed to get e external metric value: failed to get e external metric: ",
+      `unable to get external metric default/e/${text}: ${ofExternal}`,
+    ],
+  ];
+  for (const [metric, prefix, message] of cases) {
+    expect(prefixOf(metric)).toBe(prefix);
+    await expect(propose(metric, input)).rejects.toMatchObject({ message });
+  }
 });

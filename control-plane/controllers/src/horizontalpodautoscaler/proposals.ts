@@ -1,6 +1,7 @@
-import { formatQuantity, labelMatcherOf, quantityMilliValue } from "@tsukube/api";
+import { formatQuantity, quantityMilliValue } from "@tsukube/api";
 import type { MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from "@tsukube/api/types/autoscaling-v2";
 import type { Pod } from "@tsukube/api/types/core-v1";
+import type { LabelSelector } from "@tsukube/api/types/meta-v1";
 import { MetricsError, type MetricsSource } from "./metrics-source.ts";
 import { groupPods, type PodGroups, type PodMetric } from "./pod-groups.ts";
 import { averageOf, countReplicas, isTolerated, rounded, type Tolerances, utilizationOf } from "./replica-count.ts";
@@ -43,6 +44,41 @@ export const FAILURES: Readonly<Record<string, string>> = {
   External: "FailedGetExternalMetric",
 };
 
+/** What is told before the message where it stands alone: which of the metrics it was. */
+export function prefixOf({ type, resource, containerResource, object, external }: MetricSpec): string {
+  const failed = (what: string): string => `failed to get ${what}: `;
+  switch (type) {
+    case "Resource":
+      return failed(`${resource?.name} resource metric value`);
+    case "ContainerResource":
+      return failed(`${containerResource?.container} container metric value`);
+    case "Pods":
+      return failed("pods metric value");
+    case "Object": {
+      const isAverage = object?.target.averageValue !== undefined;
+      return failed("object metric value") + (isAverage ? failed(`${object?.metric.name} object metric`) : "");
+    }
+    case "External": {
+      const name = external?.metric.name;
+      const isAverage = external?.target.averageValue !== undefined;
+      const what = isAverage ? `${name} external metric` : `external metric ${name}`;
+      return failed(`${name} external metric value`) + failed(what);
+    }
+    default:
+      return "";
+  }
+}
+
+/** What comes of `work`, and of an error one that says before it what was asked for. */
+async function within<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof MetricsError)) throw cause;
+    throw new MetricsError("no-metrics", `${what}: ${cause.message}`, { cause });
+  }
+}
+
 /** How many replicas a metric asks for. @throws {MetricsError} */
 export async function propose(spec: MetricSpec, input: ProposalInput): Promise<Proposal> {
   const { resource, containerResource, pods, object, external } = spec;
@@ -62,9 +98,17 @@ async function ofResource(
   container?: string,
 ): Promise<Proposal> {
   const { source, workload } = input;
-  const metrics = await source.ofResource(workload.namespace, workload.selector, resource, container);
-  const { replicas, current, share } = countResource(input, metrics, resource, target, container);
-  const kind = container === undefined ? "resource" : "container resource";
+  const isShare = target.averageValue === undefined;
+  const { replicas, current, share } = await within(
+    `failed to get ${resource} ${isShare ? "utilization" : "usage"}`,
+    async () => {
+      const metrics = await within(`unable to get metrics for resource ${resource}`, () =>
+        source.ofResource(workload.namespace, workload.selector, resource, container),
+      );
+      return countResource(input, metrics, resource, target, container);
+    },
+  );
+  const kind = container === undefined || !share ? "resource" : "container resource";
   const name = `${resource} ${kind}${share ? " utilization (percentage of request)" : ""}`;
   const status =
     container === undefined
@@ -88,7 +132,7 @@ export function countResource(
     const wanted = quantityMilliValue(target.averageValue);
     const ratioOf = (values: ReadonlyMap<string, number>): number => averageOf(values) / wanted;
     const replicas = countReplicas({ ...base, ratioOf, supposed: () => wanted });
-    return { replicas, current: { averageValue: milliText(average) }, share: false };
+    return { replicas, current: { averageValue: milliText(average, resource) }, share: false };
   }
   const wanted = target.averageUtilization ?? 0;
   const requests = requestsOf(workload.pods, resource, container);
@@ -98,7 +142,7 @@ export function countResource(
   const supposed = (pod: string): number => ((requests.get(pod) ?? 0) * Math.max(100, wanted)) / 100;
   const replicas = countReplicas({ ...base, ratioOf, supposed });
   const averageUtilization = utilizationOf(groups.values, requests);
-  return { replicas, current: { averageUtilization, averageValue: milliText(average) }, share: true };
+  return { replicas, current: { averageUtilization, averageValue: milliText(average, resource) }, share: true };
 }
 
 function groupsOf(
@@ -119,17 +163,19 @@ function groupsOf(
 function requestsOf(pods: readonly Pod[], resource: string, container?: string): ReadonlyMap<string, number> {
   return new Map(
     pods.map((pod) => {
-      const { name = "", namespace = "" } = pod.metadata ?? {};
-      const whole = container === undefined ? pod.spec?.resources?.requests?.[resource] : undefined;
-      if (whole !== undefined) return [name, quantityMilliValue(whole)];
+      const { name = "" } = pod.metadata ?? {};
+      const whole = container === undefined ? pod.spec?.resources?.requests : undefined;
+      if (whole?.[resource] !== undefined) return [name, quantityMilliValue(whole[resource])];
       const sidecars = (pod.spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
       const counted = [...(pod.spec?.containers ?? []), ...sidecars].filter(
         (each) => container === undefined || each.name === container,
       );
+      if (container !== undefined && counted.length === 0)
+        throw new MetricsError("no-metrics", `container ${container} not found in Pod ${name}`);
       const requests = counted.map((each) => {
         const request = each.resources?.requests?.[resource];
         if (request !== undefined) return quantityMilliValue(request);
-        const where = `in container ${each.name} of Pod ${namespace}/${name}`;
+        const where = `in container ${each.name} of Pod ${name}`;
         throw new MetricsError("no-metrics", `missing request for ${resource} ${where}`);
       });
       return [name, requests.reduce((sum, request) => sum + request, 0)];
@@ -139,7 +185,9 @@ function requestsOf(pods: readonly Pod[], resource: string, container?: string):
 
 async function ofPods(input: ProposalInput, { metric, target }: NonNullable<MetricSpec["pods"]>): Promise<Proposal> {
   const { source, workload } = input;
-  const metrics = await source.ofPods(workload.namespace, workload.selector, metric.name, metric.selector);
+  const metrics = await within(`unable to get metric ${metric.name}`, () =>
+    source.ofPods(workload.namespace, workload.selector, metric.name, metric.selector),
+  );
   const { replicas, current } = countResource(input, metrics, "", target);
   return { replicas, name: `pods metric ${metric.name}`, status: { type: "Pods", pods: { metric, current } } };
 }
@@ -148,17 +196,28 @@ async function ofObject(input: ProposalInput, spec: NonNullable<MetricSpec["obje
   const { metric, target, describedObject } = spec;
   const resource = await input.resourceOf(describedObject.kind, describedObject.apiVersion);
   const { namespace } = input.workload;
-  const value = await input.source.ofObject(namespace, resource, describedObject.name, metric.name, metric.selector);
+  const { kind, name } = describedObject;
+  const value = await within(`unable to get metric ${metric.name} on ${kind} ${namespace}/${name}`, () =>
+    input.source.ofObject(namespace, resource, name, metric.name, metric.selector),
+  );
   const { replicas, current } = countValue(input, value, target);
   const status = { type: "Object", object: { metric, describedObject, current } };
-  return { replicas, name: `${describedObject.kind} metric ${metric.name}`, status };
+  // upstream calls an average of an object so, too
+  const isAverage = target.averageValue !== undefined;
+  const called = isAverage
+    ? `external metric ${metric.name}(${goTextOf(metric.selector)})`
+    : `${kind} metric ${metric.name}`;
+  return { replicas, name: called, status };
 }
 
 async function ofExternal(input: ProposalInput, spec: NonNullable<MetricSpec["external"]>): Promise<Proposal> {
   const { metric, target } = spec;
-  const value = await input.source.ofExternal(input.workload.namespace, metric.name, metric.selector);
+  const { namespace } = input.workload;
+  const selector = goTextOf(metric.selector);
+  const value = await within(`unable to get external metric ${namespace}/${metric.name}/${selector}`, () =>
+    input.source.ofExternal(namespace, metric.name, metric.selector),
+  );
   const { replicas, current } = countValue(input, value, target);
-  const selector = metric.selector === undefined ? "nil" : `&${labelMatcherOf(metric.selector).toString()}`;
   const status = { type: "External", external: { metric, current } };
   return { replicas, name: `external metric ${metric.name}(${selector})`, status };
 }
@@ -183,12 +242,27 @@ export function countValue(
   return { replicas: isRight ? specReplicas : replicas, current: { value: milliText(value) } };
 }
 
+/** A selector as Go prints it. */
+function goTextOf(selector: LabelSelector | undefined): string {
+  if (selector === undefined) return "nil";
+  const { matchLabels = {}, matchExpressions = [] } = selector;
+  const labels = Object.entries(matchLabels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const expressions = matchExpressions.map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(" ")}],},`,
+  );
+  const ofLabels = labels.map(([key, value]) => `${key}: ${value},`).join("");
+  const ofExpressions = expressions.join("");
+  return `&LabelSelector{MatchLabels:map[string]string{${ofLabels}},MatchExpressions:[]LabelSelectorRequirement{${ofExpressions}},}`;
+}
+
 function readyOf(pods: readonly Pod[]): number {
   return pods.filter(({ status }) =>
     status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True"),
   ).length;
 }
 
-function milliText(milli: number): string {
-  return formatQuantity({ nanos: BigInt(Math.round(milli)) * 1_000_000n, format: "DecimalSI" });
+function milliText(milli: number, resource = ""): string {
+  const format = resource === "memory" ? "BinarySI" : "DecimalSI";
+  return formatQuantity({ nanos: BigInt(Math.round(milli)) * 1_000_000n, format });
 }
