@@ -31,6 +31,7 @@ describe("an expression has a value", () => {
     ["object.metadata.name == 'a' && object.metadata['b.c'] == 1", true],
     ["has(object.spec.replicas) && !has(object.spec.missing)", true],
     ["object.spec.none == null", true],
+    ["has(object.spec.none.missing) || has(object.spec.replicas.missing) || has(dyn('a').missing)", false],
     ["'app' in object.metadata.labels && 2 in x && !('b' in object.metadata.labels)", true],
     ["object.spec.items.all(i, i.n > 0) && object.spec.items.exists(i, i.n == 2)", true],
     ["x.exists_one(i, i == 2) && !x.exists_one(i, i > 1)", true],

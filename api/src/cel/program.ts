@@ -193,9 +193,9 @@ class Compiler {
     return (frame) => {
       const container = operand(frame);
       if (container instanceof CelOptional) return optionalMember(container, arg.field).isPresent;
-      if (!isMap(container)) throw noOverload("has", container);
-      const found = optionalMember(container, arg.field);
-      return found.isPresent;
+      if (isMap(container)) return optionalMember(container, arg.field).isPresent;
+      if (Array.isArray(container)) throw noOverload("has", container);
+      return false;
     };
   }
 

@@ -163,7 +163,8 @@ async function admit(writer: Writer, request: WriteRequest, live: Unstructured, 
 /** The options as webhooks see them: without what was not given. */
 function shownOptions({ dryRun = [], preconditions, ...options }: DeleteOptions): Unstructured {
   return {
-    ...{ kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1", ...options },
+    ...options,
+    ...{ kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1" },
     ...(preconditions !== undefined && { preconditions }),
     ...(dryRun.length > 0 && { dryRun }),
   } as unknown as Unstructured;

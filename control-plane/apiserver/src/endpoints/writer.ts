@@ -404,8 +404,10 @@ export class Writer {
     object: Unstructured,
     oldObject: Unstructured | undefined,
   ): AdmissionRequest {
-    const { context, definition, namespace, subresource, dryRun, view } = request;
+    const { context, definition, subresource, dryRun, view } = request;
     const name = object.metadata?.name ?? request.name;
+    // a new namespace is shown as one within itself
+    const namespace = operation === "CREATE" && isNamespace(definition) ? name : request.namespace;
     return {
       context,
       operation,
@@ -470,9 +472,13 @@ function named(body: Unstructured, name: string): Unstructured {
   return { ...body, metadata: { ...body.metadata, name } };
 }
 
+function isNamespace({ group, resource }: ResourceDefinition): boolean {
+  return group === "" && resource === "namespaces";
+}
+
 /** A namespace stays until its controller has emptied it (spec.finalizers). */
-function holdsContent({ group, resource }: ResourceDefinition, object: Unstructured): boolean {
-  if (group !== "" || resource !== "namespaces") return false;
+function holdsContent(definition: ResourceDefinition, object: Unstructured): boolean {
+  if (!isNamespace(definition)) return false;
   return ((object["spec"] as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0;
 }
 

@@ -32,6 +32,7 @@ const rule = (apiGroups: readonly string[], resources: readonly string[]) => ({
 const onDeployments = { resourceRules: [rule(["apps"], ["deployments"])] };
 const onConfigMaps = { resourceRules: [rule([""], ["configmaps"])] };
 
+const ALLOWED = "authorizer.path('/').check('get').allowed()";
 /** Costs as much as there are pairs of keys. */
 const COSTLY = "object.data.all(k, object.data.all(l, k == l || true))";
 const keysOf = (many: number): Readonly<Record<string, string>> =>
@@ -236,6 +237,7 @@ describe("a validating policy", () => {
     ["authorizer.path(' ').check('get').allowed()", "path must not be empty"],
     ["authorizer.group('').resource('').check('get').allowed()", "resource must not be empty"],
     ["authorizer.serviceAccount('default', '').path('/').check('get').allowed()", "Invalid service account name"],
+    [Array(3).fill(ALLOWED).join(" && "), "operation cancelled: actual cost limit exceeded"],
     ["authorizer.serviceAccount('A', 'a').path('/').check('get').allowed()", "Invalid service account namespace"],
   ])("has no value for %s", async (expression, message) => {
     await policy("validating", { matchConstraints: onConfigMaps, validations: [{ expression }] });

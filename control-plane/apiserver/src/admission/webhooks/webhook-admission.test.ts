@@ -169,7 +169,7 @@ describe("a validating webhook", () => {
     ["POST", "pods/p/binding?fieldManager=m", { metadata: { name: "p" }, target: { name: "n" } }, "p", CREATE_OPTIONS],
     ["POST", "pods/p/eviction?fieldManager=m", { metadata: { name: "p" } }, "p", CREATE_OPTIONS],
     ["POST", "serviceaccounts/default/token?fieldManager=m", {}, "default", CREATE_OPTIONS],
-    ["DELETE", "pods/p", {}, "p", DELETE_OPTIONS],
+    ["DELETE", "pods/p", { kind: "DeleteOptions", apiVersion: "v1" }, "p", DELETE_OPTIONS],
     ["DELETE", "pods/p", { dryRun: ["All"] }, "p", { ...DELETE_OPTIONS, dryRun: ["All"] }],
     ["DELETE", "pods", {}, undefined, DELETE_OPTIONS],
   ])("sees the options of %s %s %j, and what it names", async (method, path, body, name, options) => {
@@ -180,6 +180,14 @@ describe("a validating webhook", () => {
     });
     await send(method, `${IN}/${path}`, body);
     expect(reviews.map(({ request }) => [request["name"], request["options"]])).toEqual([[name, options]]);
+  });
+
+  test("sees a new namespace as one within itself", async () => {
+    await configure("validating", "options", {
+      rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["namespaces"] }],
+    });
+    await send("POST", "/api/v1/namespaces?dryRun=All", { metadata: { name: "fresh" } });
+    expect(reviews.map(({ request }) => [request["name"], request["namespace"]])).toEqual([["fresh", "fresh"]]);
   });
 
   test("may not patch, and must answer what it was asked", async () => {
