@@ -73,6 +73,18 @@ test.each([
   await services(servers[1]!.client).create(service("after", spec));
 });
 
+test("a Service that is made again is told that what it asks for is given, and then that it is there", async () => {
+  await start("10.160.0.0/16");
+  const client = services(servers[0]!.client);
+  const { spec } = await client.create(service("a"));
+  const { clusterIP = "", ports = [] } = spec ?? {};
+  await expect(client.create(service("a", { clusterIP }))).rejects.toThrow("provided IP is already allocated");
+  await expect(client.create(service("a", { ports }))).rejects.toThrow("provided port is already allocated");
+  const free = { clusterIP: "10.160.0.77" };
+  await expect(client.create(service("a", free))).rejects.toMatchObject({ reason: "AlreadyExists" });
+  expect((await client.create(service("b", free))).spec).toMatchObject(free);
+});
+
 test("many requests at once to one server get what is free, and give back what they no longer want", async () => {
   await start("10.160.0.0/16");
   const [first, second] = servers.map(({ client }) => services(client));

@@ -46,6 +46,8 @@ test("when the first range is full, Services get addresses of a further one, whi
   const { metadata, status } = await ranges().get("more");
   expect(metadata?.finalizers).toEqual(["networking.k8s.io/service-cidr-finalizer"]);
   expect(status?.conditions?.[0]).toMatchObject({ type: "Ready", status: "True" });
+  const [own] = (await ranges().get("kubernetes")).status?.conditions ?? [];
+  expect(own?.message).toBe("Kubernetes Service CIDR is ready");
   const given = [];
   for (let index = 0; index < 7; index += 1) given.push(await serve(`s${index}`));
   expect([given.filter(isFurther).length, new Set(given).size]).toEqual([2, 7]);

@@ -261,8 +261,8 @@ test("what was done is told in events", async () => {
   const events = cluster.client.resource<Event>({ group: "", version: "v1", resource: "events" }, "default");
   const { items } = await events.list({ fieldSelector: "involvedObject.kind=StatefulSet" });
   expect(items.map(({ reason, message }) => `${reason}: ${message}`).sort()).toEqual([
-    "SuccessfulCreate: create Claim data-web-0 Pod web-0 in StatefulSet web success",
-    "SuccessfulCreate: create Pod web-0 in StatefulSet web successful",
+    "SuccessfulCreate: Create Claim data-web-0 Pod web-0 in StatefulSet web success",
+    "SuccessfulCreate: Create Pod web-0 in StatefulSet web successful",
   ]);
 });
 

@@ -1,6 +1,7 @@
 import type { ColumnRow } from "../declared.ts";
 import type { Defaulters } from "../defaults/defaulter.ts";
 import type { FactField } from "../facts.ts";
+import type { Unstructured } from "../object.ts";
 import type { KindRules, UpdateCheck } from "../validation/kind-rules.ts";
 import type { Warner } from "../warnings/warner.ts";
 import type { Cells } from "./cells.ts";
@@ -26,6 +27,8 @@ export interface Resource extends Differences {
   readonly statusWarnings?: Warner;
   /** Its rows as a table, below the columns of facts. Absent: its name and, where there is a column for it, its age. */
   readonly cells?: Cells;
+  /** Of the rows of a table. Absent: by name. */
+  readonly order?: (a: Unstructured, b: Unstructured) => number;
   /** Defaults by the name of the type, where those that types are marked with do not do. Only with `declares`. */
   readonly defaults?: Defaulters;
   /** Answers are made on the spot, nothing is stored. */

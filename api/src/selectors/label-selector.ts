@@ -218,7 +218,8 @@ class Parser {
         if (needsValue) values.push("");
         return values;
       } else {
-        throw ApiError.badRequest(`found '${token.text}', expected: ',', or identifier`);
+        const expected = needsValue ? "',', or identifier" : "',' or ')'";
+        throw ApiError.badRequest(`found '${token.text}', expected: ${expected}`);
       }
     }
   }

@@ -41,7 +41,7 @@ function nodeCells(node: Node, now: number): readonly unknown[] {
     address("InternalIP"),
     address("ExternalIP"),
     or(info?.osImage ?? "", "<unknown>"),
-    or(info?.kernelVersion ?? "", "<unknown>"),
+    or(info?.kernelVersion ?? "", "<unknown>") + (info?.architecture ? ` (${info.architecture})` : ""),
     or(info?.containerRuntimeVersion ?? "", "<unknown>"),
   ];
 }

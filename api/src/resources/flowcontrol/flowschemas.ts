@@ -1,3 +1,4 @@
+import type { Unstructured } from "../../object.ts";
 import { CLUSTER } from "../../validation/groups/cluster.ts";
 import { STATUSES } from "../../validation/statuses/index.ts";
 import { conditionOf, count, created, name, or } from "../cells.ts";
@@ -11,6 +12,7 @@ export const flowschemas: Resource = {
   generation: true,
   rules: CLUSTER["flowcontrol.apiserver.k8s.io/FlowSchema"],
   statusRules: STATUSES["flowcontrol.apiserver.k8s.io/FlowSchema"],
+  order: (a, b) => precedenceOf(a) - precedenceOf(b) || (name(a) < name(b) ? -1 : 1),
   cells: (object, now) => [
     name(object),
     textAt(object, "spec.priorityLevelConfiguration.name"),
@@ -20,3 +22,7 @@ export const flowschemas: Resource = {
     or(conditionOf(object, "Dangling").status, "?"),
   ],
 };
+
+function precedenceOf(object: Unstructured): number {
+  return Number(textAt(object, "spec.matchingPrecedence"));
+}

@@ -12,12 +12,11 @@ export const prioritylevelconfigurations: Resource = {
   rules: CLUSTER["flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration"],
   statusRules: STATUSES["flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration"],
   cells: (object, now) => {
-    const exempt = textAt(object, "spec.exempt.nominalConcurrencyShares");
     const queuing = "spec.limited.limitResponse.queuing";
     return [
       name(object),
       textAt(object, "spec.type"),
-      numberOr(textAt(object, "spec.limited.nominalConcurrencyShares") || exempt),
+      numberOr(textAt(object, "spec.limited.nominalConcurrencyShares")),
       numberOr(textAt(object, `${queuing}.queues`)),
       numberOr(textAt(object, `${queuing}.handSize`)),
       numberOr(textAt(object, `${queuing}.queueLengthLimit`)),

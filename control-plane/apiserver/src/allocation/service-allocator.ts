@@ -61,7 +61,9 @@ export class ServiceAllocator {
     const service = withFamilies(withFormerValues(asked, old), old, this.#ranges.families);
     const spec = (service as Service).spec ?? {};
     const name = service.metadata?.name ?? "";
-    const owner = `${SERVICES}${service.metadata?.namespace}/${name}`;
+    const key = `${SERVICES}${service.metadata?.namespace}/${name}`;
+    // who makes a Service that there is has nothing of what that one holds
+    const owner = old === undefined && this.#deps.cache.get(key) !== undefined ? "" : key;
     this.release(by);
     const request = { spec, old: old?.spec, name, owner, by };
     const whole = { ...spec, ...this.#address(request), ...this.#ports(request) };
@@ -305,7 +307,7 @@ interface Allocation {
   /** Before an update. */
   readonly old: ServiceSpec | undefined;
   readonly name: string;
-  /** The key of the Service. */
+  /** The key of the Service, whose own is free to it; "" when nothing is. */
   readonly owner: string;
   readonly by: ServiceRequest;
 }

@@ -129,7 +129,8 @@ export function partial(object: Unstructured, accepted: Pick<Accepted, "asVersio
 export function tableOf(view: View, objects: readonly Unstructured[], metadata: object, columns = true): unknown {
   const { accepted, table } = view;
   const now = view.now();
-  const rows = objects.map((object) => ({ cells: table.cells(object, now), object: rowObject(view, object) }));
+  const ordered = table.order === undefined ? objects : objects.toSorted(table.order);
+  const rows = ordered.map((object) => ({ cells: table.cells(object, now), object: rowObject(view, object) }));
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${accepted.asVersion}`,

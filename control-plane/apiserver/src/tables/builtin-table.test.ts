@@ -190,3 +190,21 @@ test("a request for the state of pools shows their sum once it is there", () => 
   const failed = [{ type: "Failed", status: "True" }];
   expect(shown({ status: { poolCount: 0, conditions: failed } })).toMatchObject({ Total: "-", Status: "Failed" });
 });
+
+test("a node shows the architecture of its kernel", () => {
+  const nodeInfo = { kernelVersion: "6.1", architecture: "arm64" };
+  expect(row("", "v1", "nodes", { status: { nodeInfo } })).toMatchObject({ "Kernel-Version": "6.1 (arm64)" });
+});
+
+test("the shares of a level that is exempt are not shown, schemas in the order in which they are tried", () => {
+  const level = { spec: { type: "Exempt", exempt: { nominalConcurrencyShares: 0 } } };
+  const levels = row("flowcontrol.apiserver.k8s.io", "v1", "prioritylevelconfigurations", level);
+  expect(levels["NominalConcurrencyShares"]).toBe("<none>");
+  const { order } = builtinTable(registry.get("flowcontrol.apiserver.k8s.io", "v1", "flowschemas")!);
+  const schemas = [
+    ["a", 9000],
+    ["c", 500],
+    ["b", 500],
+  ].map(([name, matchingPrecedence]) => ({ metadata: { name }, spec: { matchingPrecedence } }) as Unstructured);
+  expect(schemas.sort(order).map((schema) => schema.metadata?.name)).toEqual(["b", "c", "a"]);
+});

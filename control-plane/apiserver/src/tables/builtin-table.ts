@@ -28,7 +28,8 @@ function makeBuiltinTable(definition: ResourceDefinition): TableConvertor {
   const columns = rows.map(
     ([columnName, type, format, priority]): Column => ({ name: columnName, type, format, description: "", priority }),
   );
-  return { columns, cells: builtinResource(definition.group, definition.resource)?.cells ?? genericCells(columns) };
+  const { cells = genericCells(columns), order } = builtinResource(definition.group, definition.resource) ?? {};
+  return { columns, cells, ...(order !== undefined && { order }) };
 }
 
 function genericCells(columns: readonly Column[]): Cells {

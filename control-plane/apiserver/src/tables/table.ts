@@ -14,6 +14,8 @@ export interface TableConvertor {
   readonly columns: readonly Column[];
   /** @param now ms since the epoch, for ages. */
   cells(object: Unstructured, now: number): readonly unknown[];
+  /** Of the rows; absent: as they are listed. */
+  readonly order?: (a: Unstructured, b: Unstructured) => number;
 }
 
 export type TableConvertorOf = (definition: ResourceDefinition) => TableConvertor;

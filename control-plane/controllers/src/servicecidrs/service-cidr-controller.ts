@@ -59,8 +59,7 @@ export class ServiceCidrController {
       await this.#client.update({ ...range, metadata: { ...range.metadata, finalizers: [...finalizers, FINALIZER] } });
       return SETTLED; // the change brings it here again
     }
-    const isReady = (range.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True");
-    if (!isReady) await this.#report(range, { status: "True", reason: "", message: READY });
+    await this.#report(range, { status: "True", reason: "", message: READY });
     return SETTLED;
   }
 

@@ -101,25 +101,31 @@ export class PodKeeper {
 
   async #createClaim(set: StatefulSet, ordinal: number, pod: Pod, claim: PersistentVolumeClaim): Promise<void> {
     const ownerReferences = plannedOwners(set, ordinal, pod, claim);
-    const what = `Claim ${claim.metadata?.name} Pod ${pod.metadata?.name} in StatefulSet ${set.metadata?.name}`;
+    const name = claim.metadata?.name;
+    const where = `Pod ${pod.metadata?.name} in StatefulSet ${set.metadata?.name}`;
     try {
       const metadata = { ...claim.metadata, ...(ownerReferences === undefined ? {} : { ownerReferences }) };
       await this.#client(set).create({ ...claim, metadata });
     } catch (error) {
       if (!ApiError.is(error, "AlreadyExists"))
-        this.#event(set, "Warning", "FailedCreate", `create ${what} failed error: ${messageOf(error)}`);
+        this.#event(
+          set,
+          "Warning",
+          "FailedCreate",
+          `Create Claim ${name} for ${where} failed error: ${messageOf(error)}`,
+        );
       throw error;
     }
-    this.#event(set, "Normal", "SuccessfulCreate", `create ${what} success`);
+    this.#event(set, "Normal", "SuccessfulCreate", `Create Claim ${name} ${where} success`);
   }
 
   #succeeded(set: StatefulSet, verb: Verb, pod: Pod): void {
-    const message = `${verb} Pod ${pod.metadata?.name} in StatefulSet ${set.metadata?.name} successful`;
+    const message = `${capitalized(verb)} Pod ${pod.metadata?.name} in StatefulSet ${set.metadata?.name} successful`;
     this.#event(set, "Normal", `Successful${capitalized(verb)}`, message);
   }
 
   #failed(set: StatefulSet, verb: Verb, pod: Pod, error: unknown): void {
-    const message = `${verb} Pod ${pod.metadata?.name} in StatefulSet ${set.metadata?.name} failed error: ${messageOf(error)}`;
+    const message = `${capitalized(verb)} Pod ${pod.metadata?.name} in StatefulSet ${set.metadata?.name} failed error: ${messageOf(error)}`;
     this.#event(set, "Warning", `Failed${capitalized(verb)}`, message);
   }
 
