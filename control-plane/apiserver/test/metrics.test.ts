@@ -226,6 +226,8 @@ test("pods are counted by what they were held against and what came of it", asyn
   const template = { metadata: { name: "template" }, template: { spec: { containers } } };
   await admin.send("POST", "/api/v1/namespaces/secured/podtemplates", template);
   expect(await counts()).toEqual(before.map((count) => count + 1));
+  const exempt = { request_operation: "update", resource: "controller", subresource: "" };
+  expect(await value("pod_security_exemptions_total", exempt)).toBe(0);
 });
 
 test("addresses and node ports are counted as they are given, asked for or not, and as they are held", async () => {

@@ -202,6 +202,23 @@ describe("a rules review", () => {
   });
 });
 
+test.each([
+  ["lost", [], 'rbac: RBAC: role.rbac.authorization.k8s.io "absent" not found'],
+  ["system:node:n", ["system:nodes"], "node: no relationship found between node 'n' and this object"],
+])("who denies says why: to %s %j %s", async (user, groups, reason) => {
+  await admin.send("POST", `${RBAC}/rolebindings`, {
+    metadata: { name: "lost" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "absent" },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "lost" }],
+  });
+  const resourceAttributes = { verb: "get", namespace: "reviews", version: "v1", resource: "secrets", name: "s" };
+  const ask = async (): Promise<Held> =>
+    statusOf(
+      await admin.send("POST", `${AUTHORIZATION}/subjectaccessreviews`, { spec: { user, groups, resourceAttributes } }),
+    );
+  await expect.poll(ask).toEqual({ allowed: false, reason });
+});
+
 describe("a token", () => {
   const tokenFor = async (spec: object): Promise<Held> =>
     statusOf(await admin.send("POST", `${ACCOUNTS}/robot/token`, { spec }));
@@ -240,6 +257,17 @@ describe("a token", () => {
     });
   });
 
+  test.skipIf(isPeer)("is for the audiences of the server where none were asked for", async () => {
+    const audiences = ["api", "vault"];
+    const other = await startWireServer({ audiences });
+    await other.admin.send("POST", "/api/v1/namespaces/default/serviceaccounts", { metadata: { name: "robot" } });
+    const answer = await other.admin.send("POST", "/api/v1/namespaces/default/serviceaccounts/robot/token", {});
+    expect(answer.object).toMatchObject({ spec: { audiences } });
+    const robot = other.clientWith(String(statusOf(answer)["token"]));
+    expect((await robot.get("/api/v1/namespaces")).code).toBe(403);
+    await other.close();
+  });
+
   test("tells who it is for, with groups and where it comes from", async () => {
     const token = String((await tokenFor({}))["token"]);
     const answer = (await review({ token })) as unknown as {
@@ -272,6 +300,19 @@ describe("a token", () => {
       { boundObjectRef: { kind: "Deployment", apiVersion: "apps/v1", name: "d" } },
       400,
       "cannot bind token to object of type apps/v1, Kind=Deployment",
+    ],
+    [
+      {
+        audiences: ["https://webhook.example.com"],
+        attestations: { admissionReviewAPIGroups: ["apps"] },
+        boundObjectRef: {
+          kind: "ValidatingWebhookConfiguration",
+          apiVersion: "admissionregistration.k8s.io/v1",
+          name: "w",
+        },
+      },
+      400,
+      "Kind=ValidatingWebhookConfiguration (feature gate APIServerWebhookAuthenticationToken is disabled)",
     ],
     [{ boundObjectRef: { kind: "Secret", apiVersion: "v1", name: "" } }, 400, "Name parameter required."],
     [{ attestations: { a: ["b"] } }, 422, "attestations may only be specified with a webhook bound object reference"],

@@ -42,6 +42,17 @@ async function refusal(method: string, path: string, body?: unknown): Promise<st
   }
 }
 
+test("where audiences are not restricted a node gets tokens for what its pods do not mount", async () => {
+  await cluster.close();
+  cluster = await startCluster({ featureGates: "ServiceAccountNodeAudienceRestriction=false" });
+  node = cluster.clientAs({ name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] });
+  await admin("POST", "/api/v1/namespaces/default/serviceaccounts", { metadata: { name: "default" } });
+  const { metadata } = (await admin("POST", PODS, podOn("n1"))) as Unstructured;
+  const boundObjectRef = { kind: "Pod", apiVersion: "v1", name: "n1", uid: metadata?.uid };
+  const spec = { boundObjectRef, audiences: ["vault"] };
+  expect(await refusal("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", { spec })).toBe("");
+});
+
 describe("a node", () => {
   test("changes its own Node and no other", async () => {
     const own = (await node.raw("GET", `${NODES}/n1`)) as Unstructured;
@@ -147,6 +158,29 @@ describe("a node", () => {
     const claims = "/api/v1/namespaces/default/persistentvolumeclaims";
     await admin("POST", claims, { metadata: { name: `n1-${name}` }, spec: claim });
     expect(await token(ref, ["vault"])).toContain('not authorized to request tokens for audience "vault"');
+  });
+
+  test.each([
+    [{ csi: { driver: "csi" } }, ""],
+    [{ csi: { driver: "none" } }, 'error validating audience "vault": csidriver.storage.k8s.io "none" not found'],
+    [{ persistentVolumeClaim: { claimName: "c" } }, 'validating audience "vault": persistentvolumeclaim "c" not found'],
+    [{ azureFile: { secretName: "s", shareName: "s" } }, ""],
+    [{ vsphereVolume: { volumePath: "v" } }, 'csidriver.storage.k8s.io "csi.vsphere.vmware.com" not found'],
+  ])("gets tokens for the driver of a volume %j, as far as that is known", async (source, why) => {
+    for (const name of ["csi", "file.csi.azure.com"])
+      await admin("POST", "/apis/storage.k8s.io/v1/csidrivers", {
+        metadata: { name },
+        spec: { tokenRequests: [{ audience: "vault" }] },
+      });
+    const { metadata } = (await admin("POST", PODS, {
+      metadata: { name: "mounts" },
+      ...{ spec: { nodeName: "n1", containers: [{ name: "c", image: "i" }], volumes: [{ name: "v", ...source }] } },
+    })) as Unstructured;
+    const boundObjectRef = { kind: "Pod", apiVersion: "v1", name: "mounts", uid: metadata?.uid };
+    const spec = { boundObjectRef, audiences: ["vault"] };
+    const path = "/api/v1/namespaces/default/serviceaccounts/default/token";
+    const refused = await refusal("POST", path, { spec });
+    expect(refused === "" ? "" : refused.slice(-why.length)).toBe(why);
   });
 
   test("keeps its own Lease and CSINode", async () => {

@@ -1,7 +1,14 @@
-import { ApiError, jsonEqual, type Unstructured } from "@tsukube/api";
+import { ApiError, aggregateMessage, type FeatureGates, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { TokenRequest } from "@tsukube/api/types/authentication-v1";
 import type { CertificateSigningRequest, PodCertificateRequest } from "@tsukube/api/types/certificates-v1";
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "@tsukube/api/types/core-v1";
+import type {
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PersistentVolumeSpec,
+  Pod,
+  Volume,
+} from "@tsukube/api/types/core-v1";
 import type { ResourceSlice } from "@tsukube/api/types/resource-v1";
 import type { CSIDriver } from "@tsukube/api/types/storage-v1";
 import { nodeNameOf } from "../authorization/node.ts";
@@ -18,8 +25,8 @@ const KUBELET_SIGNERS = ["kubernetes.io/kubelet-serving", "kubernetes.io/kube-ap
  * What a node may write: itself, its Lease and CSINode, the status of its pods and their claims, mirror pods, and tokens
  * and certificates for the pods that run there. The Node authorizer has let it come this far.
  */
-export function nodeRestriction(cache: WatchCache, authorizer: Authorizer): AdmissionPlugin {
-  const restriction = new NodeRestriction(cache, authorizer);
+export function nodeRestriction(cache: WatchCache, authorizer: Authorizer, gates: FeatureGates): AdmissionPlugin {
+  const restriction = new NodeRestriction(cache, authorizer, gates);
   return {
     name: "NodeRestriction",
     handles: ({ operation, context }) => operation !== "CONNECT" && nodeNameOf(context.user) !== undefined,
@@ -33,10 +40,12 @@ export function nodeRestriction(cache: WatchCache, authorizer: Authorizer): Admi
 class NodeRestriction {
   readonly #cache: WatchCache;
   readonly #authorizer: Authorizer;
+  readonly #gates: FeatureGates;
 
-  constructor(cache: WatchCache, authorizer: Authorizer) {
+  constructor(cache: WatchCache, authorizer: Authorizer, gates: FeatureGates) {
     this.#cache = cache;
     this.#authorizer = authorizer;
+    this.#gates = gates;
   }
 
   /** @throws {ApiError} 403. */
@@ -130,7 +139,7 @@ class NodeRestriction {
       );
     if (pod.spec?.nodeName !== node)
       refuse(attributes, "node requested token bound to a pod scheduled on a different node");
-    await this.#audience(attributes, request, pod);
+    if (this.#gates.isOn("ServiceAccountNodeAudienceRestriction")) await this.#audience(attributes, request, pod);
   }
 
   /** A node asks only for audiences that its pod mounts, unless a role lets it ask for more (KEP-4412). */
@@ -138,7 +147,7 @@ class NodeRestriction {
     const audiences = request.spec?.audiences ?? [];
     if (audiences.length > 1) refuse(attributes, "node may only request 0 or 1 audiences");
     const audience = audiences[0] ?? "";
-    if ((pod.spec?.volumes ?? []).some((volume) => this.#mountsAudience(pod, volume, audience))) return;
+    if (this.#mounts(attributes, pod, audience)) return;
     if (await this.#may(attributes, "request-serviceaccounts-token-audience", audience, attributes.name)) return;
     refuse(
       attributes,
@@ -146,23 +155,47 @@ class NodeRestriction {
     );
   }
 
-  #mountsAudience(pod: Pod, volume: Volume, audience: string): boolean {
+  /** @throws {ApiError} 403 where no volume is for the audience, and of some it cannot be known. */
+  #mounts(attributes: AdmissionAttributes, pod: Pod, audience: string): boolean {
+    const problems: string[] = [];
+    for (const volume of pod.spec?.volumes ?? []) {
+      try {
+        if (this.#isFor(audience, pod, volume)) return true;
+      } catch (error) {
+        if (!ApiError.is(error, "NotFound")) throw error;
+        problems.push(error.message);
+      }
+    }
+    if (problems.length === 0) return false;
+    refuse(attributes, `error validating audience ${JSON.stringify(audience)}: ${aggregateMessage(problems)}`);
+  }
+
+  #isFor(audience: string, pod: Pod, volume: Volume): boolean {
     const isProjected = (volume.projected?.sources ?? []).some(
       ({ serviceAccountToken }) => serviceAccountToken && (serviceAccountToken.audience ?? "") === audience,
     );
     if (isProjected) return true;
-    const driver = volume.csi?.driver ?? this.#driverOfClaim(pod, volume);
-    const requests = (this.#cache.get(`/registry/csidrivers/${driver}`)?.object as CSIDriver | undefined)?.spec
-      ?.tokenRequests;
-    return (requests ?? []).some((request) => request.audience === audience);
+    const name = this.#driverOf(pod, volume);
+    if (name === undefined) return false;
+    const { spec } = this.#there<CSIDriver>("csidrivers", "storage.k8s.io", "csidriver", name);
+    return (spec?.tokenRequests ?? []).some((request) => request.audience === audience);
   }
 
-  #driverOfClaim(pod: Pod, volume: Volume): string {
+  #driverOf(pod: Pod, volume: Volume): string | undefined {
     const [claimName] = claimsOf({ ...pod, spec: { ...pod.spec, volumes: [volume] } } as Pod);
-    const key = `/registry/persistentvolumeclaims/${pod.metadata?.namespace}/${claimName}`;
-    const claim = this.#cache.get(key)?.object as PersistentVolumeClaim | undefined;
-    const bound = this.#cache.get(`/registry/persistentvolumes/${claim?.spec?.volumeName}`)?.object;
-    return (bound as PersistentVolume | undefined)?.spec?.csi?.driver ?? "";
+    if (claimName === undefined) return driverIn(volume);
+    const key = `${pod.metadata?.namespace}/${claimName}`;
+    const claim = this.#there<PersistentVolumeClaim>("persistentvolumeclaims", "", "persistentvolumeclaim", key);
+    const bound = claim.spec?.volumeName ?? "";
+    const { spec = {} } = this.#there<PersistentVolume>("persistentvolumes", "", "persistentvolume", bound);
+    return driverIn(spec);
+  }
+
+  /** @throws {ApiError} 404 as upstream's caches, which call resources by a singular. */
+  #there<T>(resource: string, group: string, singular: string, key: string): T {
+    const object = this.#cache.get(`/registry/${resource}/${key}`)?.object;
+    if (object === undefined) throw ApiError.notFound({ group, resource: singular }, key.slice(key.indexOf("/") + 1));
+    return object as T;
   }
 
   async #podCertificate(node: string, attributes: AdmissionAttributes): Promise<void> {
@@ -238,6 +271,24 @@ class NodeRestriction {
     if (object === undefined) throw ApiError.notFound({ group: "", resource: "nodes" }, name);
     return object as Node & Unstructured;
   }
+}
+
+/** The drivers that took the place of what Kubernetes mounted by itself once. */
+const MIGRATED = {
+  awsElasticBlockStore: "ebs.csi.aws.com",
+  azureDisk: "disk.csi.azure.com",
+  azureFile: "file.csi.azure.com",
+  cinder: "cinder.csi.openstack.org",
+  gcePersistentDisk: "pd.csi.storage.gke.io",
+  portworxVolume: "pxd.portworx.com",
+  vsphereVolume: "csi.vsphere.vmware.com",
+} as const satisfies Partial<Record<keyof Volume & keyof PersistentVolumeSpec, string>>;
+
+/** The driver of a volume; undefined: it has none. */
+function driverIn(source: Pick<Volume, keyof typeof MIGRATED | "csi"> | PersistentVolumeSpec): string | undefined {
+  if (source.csi) return source.csi.driver;
+  const [migrated] = Object.entries(MIGRATED).filter(([name]) => source[name as keyof typeof MIGRATED]);
+  return migrated?.[1];
 }
 
 function refuse({ resource, name }: AdmissionAttributes, why: string): never {

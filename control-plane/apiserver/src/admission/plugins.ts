@@ -70,7 +70,7 @@ export function admissionPlugins(deps: PluginDeps): readonly AdmissionPlugin[] {
     limitHardAntiAffinity,
     limitRanger(cache),
     serviceAccountAdmission(cache, random),
-    nodeRestriction(cache, authorizer),
+    nodeRestriction(cache, authorizer, gates),
     taintNodesByCondition,
     alwaysPullImages,
     ...(configured.ImagePolicyWebhook === undefined

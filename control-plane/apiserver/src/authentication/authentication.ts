@@ -94,7 +94,8 @@ export class Authentication {
     const issuers = [issuer, ...otherIssuers];
     const { audiences = issuers, otherServiceAccountKeys: otherKeys = [] } = options;
     this.audiences = audiences;
-    this.tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherIssuers, otherKeys, clock, random });
+    const key = options.serviceAccountKey;
+    this.tokens = new Tokens({ key, issuer, audiences, otherIssuers, otherKeys, clock, random });
     const noteLegacyUse = legacyUseNotes(store, registry, clock, logger);
     this.#static = options.staticTokens === undefined ? undefined : new StaticTokens(options.staticTokens);
     this.#bootstrap = new BootstrapTokenAuthenticator(cache, clock);

@@ -53,6 +53,8 @@ export interface TokenOptions {
   readonly key: string;
   /** "https://kubernetes.default.svc.cluster.local". */
   readonly issuer: string;
+  /** Of tokens that are for this server, and of those that name none; the issuer by default. */
+  readonly audiences?: readonly string[];
   /** PEM of public keys or certificates: tokens that theirs signed are good, too. */
   readonly otherKeys?: readonly string[];
   /** Tokens that say that these issued them are good, too. */
@@ -69,6 +71,8 @@ const credentialIdOf = ({ jti }: Pick<Claims, "jti">): string => `JTI=${jti}`;
 /** Issues and checks ServiceAccount tokens: signed JWTs. */
 export class Tokens {
   readonly issuer: string;
+  /** Of tokens that are for this server. */
+  readonly audiences: readonly string[];
   readonly #options: TokenOptions;
   readonly #privateKey: KeyObject;
   readonly #key: TokenKey;
@@ -79,6 +83,7 @@ export class Tokens {
 
   constructor(options: TokenOptions) {
     this.issuer = options.issuer;
+    this.audiences = options.audiences ?? [options.issuer];
     this.#options = options;
     this.#privateKey = createPrivateKey(options.key);
     this.#key = new TokenKey(options.key);

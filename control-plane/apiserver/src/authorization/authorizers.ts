@@ -92,11 +92,11 @@ export class Authorizers {
   }
 
   #made({ type, name, webhook }: AuthorizerSettings): NamedAuthorizer {
-    const [inner, shown] = this.#inner(type, name, webhook);
+    const inner = this.#inner(type, name, webhook);
     const counted = (decision: string) => this.#metrics.decisions.of({ type, name, decision });
     const [allowed, denied] = [counted("allowed"), counted("denied")];
     return {
-      name: shown,
+      name,
       decide: (attributes) => {
         const made = inner.decide(attributes);
         if (made.decision === "allow") allowed.inc();
@@ -106,27 +106,22 @@ export class Authorizers {
     };
   }
 
-  #inner(
-    type: string,
-    name: string,
-    webhook: AuthorizerSettings["webhook"],
-  ): readonly [Pick<ImmediateAuthorizer, "decide">, string] {
-    if (webhook !== undefined)
-      return [new WebhookAuthorizer(name, webhook, { ...this.#deps, metrics: this.#metrics }), name];
+  #inner(type: string, name: string, webhook: AuthorizerSettings["webhook"]): Pick<ImmediateAuthorizer, "decide"> {
+    if (webhook !== undefined) return new WebhookAuthorizer(name, webhook, { ...this.#deps, metrics: this.#metrics });
     switch (type) {
       case "RBAC":
-        return [this.#deps.rbac, ""];
+        return this.#deps.rbac;
       case "AlwaysAllow":
-        return [alwaysAllow, ""];
+        return alwaysAllow;
       case "AlwaysDeny":
-        return [alwaysDeny, ""];
+        return alwaysDeny;
       default:
         if (this.#node === undefined)
           throw new TsukubeError(
             "usage",
             "authorizer type Node is not allowed if it was not enabled at initial server startup",
           );
-        return [this.#node, ""];
+        return this.#node;
     }
   }
 }

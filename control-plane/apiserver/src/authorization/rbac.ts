@@ -1,4 +1,4 @@
-import type { Unstructured } from "@tsukube/api";
+import { aggregateMessage, type Unstructured } from "@tsukube/api";
 import type { PolicyRule, RoleRef, Subject } from "@tsukube/api/types/rbac-v1";
 import { withoutEnd } from "@tsukube/foundation";
 import type { AuthorizationAttributes, AuthorizationDecision, Authorizer, User } from "../contracts.ts";
@@ -17,6 +17,8 @@ interface Grant {
   readonly rules: readonly PolicyRule[];
   /** For the reason shown to users. */
   readonly because: string;
+  /** Why there are no rules: the role is not there. */
+  readonly problem?: string;
 }
 
 type RoleObject = Unstructured & { readonly rules?: readonly PolicyRule[] | null };
@@ -44,12 +46,14 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   decide(attributes: AuthorizationAttributes): AuthorizationDecision {
+    const problems: string[] = [];
     for (const grant of this.grantsOf(attributes.user)) {
       if (grant.namespace !== "" && (grant.namespace !== attributes.namespace || !attributes.isResource)) continue;
+      if (grant.problem !== undefined) problems.push(grant.problem);
       if (grant.rules.some((rule) => allows(rule, attributes)))
         return { decision: "allow", reason: `RBAC: allowed by ${grant.because}` };
     }
-    return { decision: "no-opinion", reason: "" };
+    return { decision: "no-opinion", reason: problems.length === 0 ? "" : `RBAC: ${aggregateMessage(problems)}` };
   }
 
   /** Everything that is granted to a user, directly or through groups. */
@@ -81,12 +85,15 @@ export class RbacAuthorizer implements Authorizer {
       for (const [, cached] of this.#cache.head.range(prefix)) {
         const binding = cached.object as BindingObject;
         const namespace = binding.metadata?.namespace ?? "";
-        const rules = binding.roleRef === undefined ? undefined : this.rulesOfRole(binding.roleRef, namespace);
-        if (rules === undefined) continue;
+        if (binding.roleRef === undefined) continue;
+        const { kind, name } = binding.roleRef;
+        const rules = this.rulesOfRole(binding.roleRef, namespace);
+        const problem = `${kind?.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(name)} not found`;
+        const given = rules === undefined ? { rules: [], problem } : { rules };
         for (const subject of binding.subjects ?? []) {
           const key = subjectKey(subject, namespace);
           const because = describe(binding, subject);
-          index.set(key, [...(index.get(key) ?? []), { namespace, rules, because }]);
+          index.set(key, [...(index.get(key) ?? []), { namespace, because, ...given }]);
         }
       }
     }

@@ -3,7 +3,7 @@ import { settled } from "./awaited.ts";
 
 /** One that is asked in its turn. */
 export interface NamedAuthorizer {
-  /** Before its reasons; "": they speak for themselves. */
+  /** Before its reasons. */
   readonly name: string;
   decide(attributes: AuthorizationAttributes): AuthorizationDecision;
 }
@@ -17,11 +17,11 @@ export function unionAuthorizer(authorizers: () => readonly NamedAuthorizer[]): 
       const made = authorizer.decide(attributes);
       if (made.decision !== "no-opinion") return made;
       if (made.problem !== undefined) problems.push(made.problem);
-      if (made.reason !== "") reasons.push(authorizer.name === "" ? made.reason : `${authorizer.name}: ${made.reason}`);
+      if (made.reason !== "") reasons.push(`${authorizer.name}: ${made.reason}`);
     }
     const [problem, ...more] = problems;
     return {
-      ...{ decision: "no-opinion", reason: reasons.join(", ") },
+      ...{ decision: "no-opinion", reason: reasons.join("\n") },
       ...(problem !== undefined && { problem: more.length === 0 ? problem : `[${problems.join(", ")}]` }),
     };
   };

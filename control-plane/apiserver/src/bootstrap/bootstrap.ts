@@ -68,15 +68,28 @@ async function ensure(deps: BootstrapDeps, where: string, wanted: Unstructured, 
   const definition = deps.registry.get(group, version, resource);
   if (definition === undefined) return;
   const { namespace = "", name = "" } = wanted.metadata ?? {};
+  const fresh = inherited(deps, definition, wanted);
   await deps.store.update(definition, deps.store.keyOf(definition, namespace, name), async (live) => {
     const object =
       live === undefined
-        ? { ...wanted, kind: definition.kind, apiVersion, metadata: madeNow(deps, definition, wanted) }
+        ? { ...fresh, kind: definition.kind, apiVersion, metadata: madeNow(deps, definition, fresh) }
         : revise(live, wanted);
     return object === live
       ? { type: "none" }
       : { type: "put", object: normalize<Unstructured>(object, definition.schema).object };
   });
+}
+
+/** What was a part of another binding once is made for whom that was changed to be for. */
+const PARTS: Readonly<Record<string, string>> = { "system:public-info-viewer": "system:discovery" };
+
+function inherited({ store }: BootstrapDeps, definition: ResourceDefinition, wanted: RbacObject): RbacObject {
+  const from = definition.kind === "ClusterRoleBinding" ? PARTS[wanted.metadata?.name ?? ""] : undefined;
+  const whole = from === undefined ? undefined : (store.get(definition, "", from)?.object as RbacObject | undefined);
+  if (whole === undefined) return wanted;
+  const { labels, annotations } = whole.metadata ?? {};
+  const metadata = { ...wanted.metadata, ...(labels && { labels }), ...(annotations && { annotations }) };
+  return { ...wanted, metadata, subjects: whole.subjects ?? [] };
 }
 
 function madeNow(

@@ -25,12 +25,16 @@ afterEach(async () => {
   close = undefined;
 });
 
-async function start(isShared = false) {
+async function start(isShared = false, given?: MemoryStore) {
   const [clock, random] = [new VirtualClock(), seededRandom(1)];
-  const store = new MemoryStore({ clock });
+  const store = given ?? new MemoryStore({ clock });
   if (isShared) Object.defineProperty(store, "isShared", { value: true });
   const server = await startApiServer({
-    ...{ openStore: async () => store, clock, random, logger: silentLogger, metrics: createMetrics() },
+    openStore: async (visit) => {
+      for (const record of (await store.range("")).records) visit(record);
+      return store;
+    },
+    ...{ clock, random, logger: silentLogger, metrics: createMetrics() },
     serviceAccountKey: await createSigningKey(),
     serviceCidr: "10.160.0.0/16",
     nodePorts: { first: 30000, last: 32767 },
@@ -159,4 +163,22 @@ test("an object of flow control that only an older server made by itself goes", 
   const names = (await ask("GET", levels)).items?.map(({ metadata }) => metadata!.name);
   expect(names).toEqual(expect.arrayContaining(["false", "odd", "exempt"]));
   expect(names).not.toContain("true");
+});
+
+test("a binding that was a part of another once is made again for whom that was changed to be for", async () => {
+  const store = new MemoryStore({ clock: new VirtualClock() });
+  const bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+  const first = await start(false, store);
+  const subjects = [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "system:authenticated" }];
+  const annotations = { "rbac.authorization.kubernetes.io/autoupdate": "false", mine: "yes" };
+  await first.ask("PATCH", `${bindings}/system:discovery`, { metadata: { annotations }, subjects });
+  await first.ask("DELETE", `${bindings}/system:public-info-viewer`);
+  const copy = store.fork();
+  await close?.();
+  const later = await start(false, copy);
+  expect(await later.ask("GET", `${bindings}/system:public-info-viewer`)).toMatchObject({
+    metadata: { name: "system:public-info-viewer", annotations },
+    roleRef: { name: "system:public-info-viewer" },
+    subjects,
+  });
 });

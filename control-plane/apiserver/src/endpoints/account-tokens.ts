@@ -18,6 +18,8 @@ const RESOURCE = { group: KIND.group, resource: KIND.kind };
 const POD_TOKEN_SECONDS = 3607;
 const YEAR_SECONDS = 365 * 24 * 60 * 60;
 const NODES = "/registry/minions/";
+const WEBHOOK_TOKENS = "APIServerWebhookAuthenticationToken";
+const WEBHOOKS = /^admissionregistration\.k8s\.io\/v1, Kind=(Validating|Mutating)WebhookConfiguration$/;
 
 type Bound = Pick<Parameters<Tokens["issue"]>[0], "boundTo" | "node">;
 
@@ -62,7 +64,7 @@ export class AccountTokens {
       throw ApiError.conflict(RESOURCE, name, why);
     }
     const given = body.spec?.audiences ?? [];
-    const spec = { ...body.spec, audiences: given.length > 0 ? given : [this.#tokens.issuer] };
+    const spec = { ...body.spec, audiences: given.length > 0 ? given : this.#tokens.audiences };
     const creationTimestamp = formatTime(clock.now());
     const request = { ...body, metadata: { ...body.metadata, name, uid, creationTimestamp }, spec };
     const errors = validateCreate(KIND, request);
@@ -70,7 +72,7 @@ export class AccountTokens {
     await admission.validate({ ...attributes, object: request });
     const seconds = spec.expirationSeconds ?? 3600;
     const bound = this.#bound(namespace, name, spec);
-    const isOwn = spec.audiences.every((audience) => audience === this.#tokens.issuer);
+    const isOwn = spec.audiences.every((audience) => this.#tokens.audiences.includes(audience));
     const isOfPod = bound.boundTo?.kind === "Pod" && seconds === POD_TOKEN_SECONDS && isOwn;
     const lasting = isOfPod ? { expirationSeconds: YEAR_SECONDS, staleAfterSeconds: seconds } : {};
     const { token, credentialId, issuedAt } = this.#tokens.issue({
@@ -89,8 +91,10 @@ export class AccountTokens {
     if (ref === undefined || ref === null) return {};
     const { kind = "", apiVersion = "", name = "" } = ref;
     if (!isBindable(kind) || apiVersion.includes("/")) {
+      const type = `${apiVersion.includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`;
+      const isOff = WEBHOOKS.test(type) && !this.#writer.deps.gates.isOn(WEBHOOK_TOKENS);
       throw ApiError.badRequest(
-        `cannot bind token to object of type ${apiVersion.includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`,
+        `cannot bind token to object of type ${type}${isOff ? ` (feature gate ${WEBHOOK_TOKENS} is disabled)` : ""}`,
       );
     }
     if (name === "") throw ApiError.badRequest("Name parameter required.");

@@ -19,6 +19,8 @@ export class Evaluations {
       "Number of exempt requests, not counting ignored or out of scope requests.",
       ["request_operation", "resource", "subresource"],
     );
+    for (const request_operation of ["create", "update"])
+      for (const resource of ["pod", "controller"]) this.#exempt.of({ request_operation, resource, subresource: "" });
   }
 
   count(decision: "allow" | "deny", mode: Mode, { level, version }: Standard, attributes: AdmissionAttributes): void {
