@@ -50,6 +50,10 @@ export interface ObjectSchema extends Constraints {
   /** x-kubernetes-embedded-resource: apiVersion, kind and metadata are understood besides `fields`. */
   readonly embeddedResource: boolean;
   readonly unions?: readonly unknown[];
+  /** Names that must be there besides `fields`; of custom resources only. */
+  readonly requiredKeys?: readonly string[];
+  /** Of the metadata of a custom resource: what its definition says of it besides. */
+  readonly restriction?: Schema;
 }
 
 /** String keys, values of one schema. */

@@ -70,7 +70,7 @@ function compileObject(props: JSONSchemaProps): ObjectSchema {
   const embeddedResource = props["x-kubernetes-embedded-resource"] === true;
   const required = new Set(props.required ?? []);
   const fields = new Map<string, Field>();
-  if (embeddedResource) addTypeMeta(fields, props);
+  if (embeddedResource) addTypeMeta(fields, props, required);
   for (const name of Object.keys(props.properties ?? {}).sort()) {
     const property = props.properties?.[name];
     if (property === undefined || (embeddedResource && fields.has(name))) continue;
@@ -83,8 +83,10 @@ function compileObject(props: JSONSchemaProps): ObjectSchema {
       },
     });
   }
+  const others = [...required].filter((name) => !fields.has(name));
   return {
     ...constraints(props),
+    ...(others.length > 0 && { requiredKeys: others }),
     kind: "object",
     typeName: "",
     fields,
@@ -94,16 +96,18 @@ function compileObject(props: JSONSchemaProps): ObjectSchema {
   };
 }
 
-/** What every resource has. A schema may restrict the name; that stays as a value validation. */
-function addTypeMeta(fields: Map<string, Field>, props: JSONSchemaProps): void {
-  const text: Schema = { kind: "scalar", scalar: "string" };
-  fields.set("apiVersion", { ...field("apiVersion", false), schema: text });
-  fields.set("kind", { ...field("kind", false), schema: text });
-  const restricted = props.properties?.["metadata"];
+/** What every resource has, with what a schema says of it besides. */
+function addTypeMeta(fields: Map<string, Field>, props: JSONSchemaProps, required: ReadonlySet<string>): void {
+  for (const name of ["apiVersion", "kind"]) {
+    const own = props.properties?.[name];
+    const schema: Schema = own === undefined ? { kind: "scalar", scalar: "string" } : compileNode(own);
+    fields.set(name, { ...field(name, required.has(name)), schema });
+  }
+  const own = props.properties?.["metadata"];
   const metadata = schemaOfType("meta/v1.ObjectMeta") as ObjectSchema;
   const { kind, typeName, mapType, preserveUnknown, embeddedResource } = metadata;
   fields.set("metadata", {
-    ...field("metadata", false),
+    ...field("metadata", required.has("metadata")),
     schema: {
       kind,
       typeName,
@@ -113,9 +117,16 @@ function addTypeMeta(fields: Map<string, Field>, props: JSONSchemaProps): void {
       get fields() {
         return metadata.fields;
       },
-      ...(restricted !== undefined && { allOf: [restricted] }),
+      ...(own?.default !== undefined && { default: own.default }),
+      ...(own !== undefined && { restriction: compileNode(withKnownProperties(own, metadata)) }),
     },
   });
+}
+
+function withKnownProperties(props: JSONSchemaProps, { fields }: ObjectSchema): JSONSchemaProps {
+  if (props.properties === undefined) return props;
+  const known = Object.entries(props.properties).filter(([name]) => fields.has(name));
+  return { ...props, properties: Object.fromEntries(known) };
 }
 
 function field(name: string, required: boolean): Omit<Field, "schema"> {

@@ -8,6 +8,7 @@ import {
   decodeCustomResource,
   prune,
   structuralErrors,
+  validateStatus,
   validateValue,
 } from "./index.ts";
 
@@ -107,6 +108,8 @@ describe("value validation", () => {
   });
 
   test("a missing required field is named", () => {
+    const free = { "x-kubernetes-preserve-unknown-fields": true, required: ["b"] };
+    expect(errorsOf(props({ a: { type: "string" } }, free), { a: "" })).toEqual(["spec.b: Required value"]);
     expect(errorsOf(props({ a: { type: "string" } }, { required: ["a"] }), {})).toEqual(["spec.a: Required value"]);
   });
 
@@ -142,11 +145,12 @@ describe("value validation", () => {
 describe("value validation of an update", () => {
   const named = { type: "string", enum: ["good"] };
   const item = { type: "object", properties: { key: { type: "string" }, name: named } };
+  const keyed = { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["key"], items: item };
   const schema = props({
     name: named,
     within: { type: "object", properties: { name: named } },
     byName: { type: "object", additionalProperties: named },
-    keyed: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["key"], items: item },
+    keyed,
     plain: { type: "array", items: named },
     set: { type: "array", "x-kubernetes-list-type": "set", items: { type: "string" } },
   });
@@ -168,6 +172,49 @@ describe("value validation of an update", () => {
   test("items of a list without keys correspond to none, the whole list to the one before", () => {
     expect(fields({ plain: ["bad"] }, { plain: ["bad"], name: "good" })).toEqual([]);
     expect(fields({ plain: ["bad"] }, { plain: ["bad", "good"] })).toEqual(["spec.plain[0]"]);
+  });
+
+  test("items of a map by keys correspond in any order, and so does the list", () => {
+    const [a, b] = [
+      { key: "a", name: "good" },
+      { key: "b", name: "good" },
+    ];
+    const few = { ...keyed, maxItems: 1 };
+    const long = props({ keyed: few });
+    const errors = (spec: unknown) =>
+      validateValue({ spec }, compileStructural(long), { spec: { keyed: [a, b] } }).map(({ field }) => field);
+    expect(errors({ keyed: [b, a] })).toEqual([]);
+    expect(errors({ keyed: [b, { ...a, name: "bad" }] })).toEqual(["spec.keyed", "spec.keyed[1].name"]);
+  });
+
+  test("members that the schema does not name make an object another each time", () => {
+    const free = { type: "object", "x-kubernetes-preserve-unknown-fields": true, maxProperties: 1 };
+    const spec = { free: { a: 1, b: 2 } };
+    const errors = validateValue({ spec }, compileStructural(props({ free })), { spec });
+    expect(errors.map(({ field }) => field)).toEqual(["spec.free"]);
+  });
+
+  test("its own apiVersion and kind are held against it, as nobody sees whether they changed", () => {
+    const apiVersion = { type: "string", pattern: "^a/v1$" };
+    const typed = compileStructural({ type: "object", properties: { apiVersion } } as unknown as JSONSchemaProps);
+    const object = { apiVersion: "a/v2", kind: "A" };
+    expect(validateValue(object, typed, object).map(({ field }) => field)).toEqual(["apiVersion"]);
+  });
+
+  test("of a change of the status, the status alone is looked at, as an object of its own", () => {
+    const ofStatus = { type: "object", properties: { num: { type: "integer", maximum: 10 } }, minProperties: 1 };
+    const whole = compileStructural({
+      type: "object",
+      required: ["spec", "other"],
+      properties: { spec: { type: "object", properties: { num: { type: "integer", maximum: 10 } } }, status: ofStatus },
+    } as unknown as JSONSchemaProps);
+    const changed = (status: unknown, old: unknown) =>
+      validateStatus({ spec: { num: 15 }, status }, whole, { spec: {}, status: old }).map(fieldErrorMessage);
+    expect(changed({ num: 15 }, { num: 10 })).toEqual([
+      "status.num: Invalid value: 15: num in body should be less than or equal to 10",
+    ]);
+    expect(changed({ num: 15 }, { num: 15 })).toEqual([]);
+    expect(changed({}, { num: 15 })).toEqual(["status: Invalid value: 0:  in body should have at least 1 properties"]);
   });
 
   test("items twice in a set are refused unless there were some twice before", () => {
@@ -281,7 +328,7 @@ describe("structural schemas", () => {
     const schema = {
       type: "object",
       properties: { a: { type: "string" } },
-      anyOf: [{ properties: { a: { type: "string" }, b: {} } }],
+      anyOf: [{ properties: { a: { type: "string" } } }],
     };
     expect(structural(schema)).toEqual(["s.anyOf[0].properties[a].type: Forbidden: must be empty to be structural"]);
   });

@@ -39,7 +39,8 @@ export function cleanCustomResource(
   const meta = normalize<Unstructured>({ metadata }, schemaOfType("meta/v1.PartialObjectMetadata"), options);
   const pruned = prune(rest, schema);
   if (pruned.unreadable !== undefined) throw new DecodeError("type", pruned.unreadable);
-  const problems = [...meta.problems, ...pruned.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
+  const unknown = [...pruned.unknown, ...pruned.unknownMetadata];
+  const problems = [...meta.problems, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
   return { object: { ...pruned.object, metadata: meta.object.metadata ?? {} } as Unstructured, problems };
 }
 

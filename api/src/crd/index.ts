@@ -4,5 +4,5 @@ export { hasFormat } from "./formats.ts";
 export * from "./prune.ts";
 export * from "./schema-defaults.ts";
 export * from "./structural.ts";
-export { typeName, validateValue } from "./validate-value.ts";
+export { typeName, validateStatus, validateValue } from "./validate-value.ts";
 export { hasRules, ruleErrors, validateRules } from "./validation-rules.ts";

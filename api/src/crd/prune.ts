@@ -10,8 +10,10 @@ type Struct = Readonly<Record<string, unknown>>;
 /** What pruning leaves, and the paths of what it dropped. */
 export interface Pruned<T> {
   readonly object: T;
-  /** Such as "spec.l[0].x", sorted; after them those in the metadata of embedded objects. */
+  /** Such as "spec.l[0].x", sorted. */
   readonly unknown: readonly string[];
+  /** Those in the metadata of embedded objects. */
+  readonly unknownMetadata: readonly string[];
   /** What cannot be read of an embedded object's type or metadata, such as "spec.o.kind: Invalid value: 1: must be a string". */
   readonly unreadable?: string;
 }
@@ -31,8 +33,13 @@ export function prune<T>(object: T, schema: Schema): Pruned<T> {
   const dropped: Dropped = { own: [], metadata: [], unreadable: [] };
   const pruned = pruneValue(object, schema, "", dropped) as T;
   const [unreadable] = dropped.unreadable;
-  const unknown = [...dropped.own.sort(), ...dropped.metadata];
-  return { object: pruned, unknown, ...(unreadable !== undefined && { unreadable }) };
+  const unknown = dropped.own.sort();
+  return {
+    object: pruned,
+    unknown,
+    unknownMetadata: dropped.metadata,
+    ...(unreadable !== undefined && { unreadable }),
+  };
 }
 
 function pruneValue(value: unknown, schema: Schema, path: string, dropped: Dropped): unknown {

@@ -1,5 +1,6 @@
 import { setMember } from "../codec/plan.ts";
 import type { Schema } from "../schema.ts";
+import { prune } from "./prune.ts";
 
 type Struct = Readonly<Record<string, unknown>>;
 
@@ -15,14 +16,15 @@ function walk(value: unknown, schema: Schema): unknown {
   if (value === null || typeof value !== "object") return value;
   switch (schema.kind) {
     case "object":
-      if (Array.isArray(value) || schema.typeName !== "") return value;
+      if (Array.isArray(value)) return value;
+      if (schema.typeName !== "") return schema.restriction === undefined ? value : walk(value, schema.restriction);
       return walkObject(value as Struct, (name) => schema.fields.get(name)?.schema, schema.fields.values());
     case "map":
       return Array.isArray(value) ? value : walkObject(value as Struct, () => schema.values, []);
     case "list": {
       if (!Array.isArray(value)) return value;
       const out = value.map((item) =>
-        isRefusedNull(item, schema.items) ? copy(schema.items.default ?? null) : walk(item, schema.items),
+        isRefusedNull(item, schema.items) ? (defaultOf(schema.items) ?? null) : walk(item, schema.items),
       );
       return out.some((item, index) => item !== value[index]) ? out : value;
     }
@@ -43,7 +45,7 @@ function walkObject(
     const member = value[name];
     if (schema !== undefined && isRefusedNull(member, schema)) {
       changed = true;
-      if (schema.default !== undefined) setMember(out, name, walk(copy(schema.default), schema));
+      if (schema.default !== undefined) setMember(out, name, walk(defaultOf(schema), schema));
       continue;
     }
     const next = schema === undefined ? member : walk(member, schema);
@@ -52,7 +54,7 @@ function walkObject(
   }
   for (const { name, schema } of fields) {
     if (schema.default === undefined || Object.hasOwn(out, name)) continue;
-    setMember(out, name, walk(copy(schema.default), schema));
+    setMember(out, name, walk(defaultOf(schema), schema));
     changed = true;
   }
   return changed ? out : value;
@@ -62,7 +64,8 @@ function isRefusedNull(value: unknown, schema: Schema): boolean {
   return value === null && schema.nullable !== true;
 }
 
-/** A deep copy: defaults must never be shared with an object. */
-function copy(value: unknown): unknown {
-  return typeof value === "object" && value !== null ? structuredClone(value) : value;
+/** A deep copy, as defaults must never be shared with an object; in metadata they may name what is not there. */
+function defaultOf(schema: Schema): unknown {
+  const value = schema.default;
+  return typeof value === "object" && value !== null ? prune(structuredClone(value), schema).object : value;
 }

@@ -1,10 +1,12 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
 import { patternProblem } from "../go-pattern.ts";
+import { jsonEqual } from "../patch/json-equal.ts";
 import { type FieldError, fieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { compileNode } from "./compile.ts";
 import { prune } from "./prune.ts";
-import { typeName, validateValue } from "./validate-value.ts";
+import { embeddedErrors, typeName, validateValue } from "./validate-value.ts";
 
+type Struct = Readonly<Record<string, unknown>>;
 type Level = "root" | "item" | "field";
 
 /**
@@ -20,8 +22,13 @@ export function structuralErrors(props: JSONSchemaProps, path: string): readonly
   checkNode(props, path, "root", structure);
   structure.sort((a, b) => (fieldErrorMessage(a) < fieldErrorMessage(b) ? -1 : 1)); // as upstream, which walks maps in any order
   const defaults: FieldError[] = [];
-  if (structure.length === 0) checkDefaults(props, path, defaults);
+  if (structure.length === 0) checkDefaults(props, path, true, defaults);
   const unsupported: FieldError[] = [];
+  for (const name of ["apiVersion", "kind", "metadata"]) {
+    const own = props.properties?.[name];
+    const at = `${path}.properties[${name}]`;
+    if (own !== undefined) checkForbiddenDefaults(own, at, `in top-level ${name}`, unsupported);
+  }
   checkSupported(props, path, unsupported);
   return [...errors, ...structure, ...defaults, ...unsupported];
 }
@@ -162,20 +169,49 @@ function* children(props: JSONSchemaProps, path: string): Generator<readonly [st
 
 function checkNode(props: JSONSchemaProps, path: string, level: Level, errors: FieldError[]): void {
   for (const [below, child, isNested] of children(props, path)) {
-    if (isNested) checkNested(child, below, props, errors);
-    else checkNode(child, below, below.endsWith(".items") ? "item" : "field", errors);
+    if (!isNested) checkNode(child, below, below.endsWith(".items") ? "item" : "field", errors);
+    else if (!below.startsWith(`${path}.anyOf[`) || !isIntOrString(props.anyOf))
+      checkNested(child, below, errors, below === `${path}.allOf[0]` && isIntOrString(child.anyOf));
   }
   checkType(props, path, level, errors);
-  const isResource = level === "root" || props["x-kubernetes-embedded-resource"] === true;
-  if (isResource) checkMetadata(props, path, errors);
-  if (level === "root") checkTopLevel(props, path, errors);
   if (props["x-kubernetes-embedded-resource"] === true) checkEmbedded(props, path, errors);
+  if (level === "root") checkRoot(props, path, errors);
+  if (level === "root" || props["x-kubernetes-embedded-resource"] === true) checkTypeMeta(props, path, errors);
 }
 
-function checkDefaults(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
-  if (props.default !== undefined) checkDefault(props, path, errors);
-  for (const [below, child, isNested] of children(props, path))
-    if (!isNested && !below.endsWith(".additionalProperties")) checkDefaults(child, below, errors);
+/** `anyOf: [{type: integer}, {type: string}]`, said so and not otherwise. */
+function isIntOrString(anyOf: JSONSchemaProps["anyOf"]): boolean {
+  return jsonEqual(anyOf, [{ type: "integer" }, { type: "string" }]);
+}
+
+/** The resource that a part of its type or metadata makes. */
+type InResource = (part: unknown) => Struct;
+
+/** @param inResource Of what is within the type or metadata of a resource. */
+function checkDefaults(
+  props: JSONSchemaProps,
+  path: string,
+  isResource: boolean,
+  errors: FieldError[],
+  inResource?: InResource,
+): void {
+  if (props.default !== undefined) errors.push(...defaultErrors(props, `${path}.default`, inResource));
+  for (const [below, child, isNested] of children(props, path)) {
+    if (isNested || below.endsWith(".additionalProperties")) continue;
+    const name = propertyOf(below, path);
+    const isMeta = isResource && (name === "apiVersion" || name === "kind" || name === "metadata");
+    const around: InResource | undefined = isMeta ? (part) => ({ ...TYPED, [name]: part }) : inResource;
+    const wrapped: InResource | undefined =
+      isMeta || around === undefined ? around : (part) => around(name === undefined ? [part] : { [name]: part });
+    const isEmbedded = child["x-kubernetes-embedded-resource"] === true;
+    checkDefaults(child, below, isEmbedded, errors, isEmbedded ? undefined : wrapped);
+  }
+}
+
+const TYPED = { apiVersion: "validation/v1", kind: "Validation" };
+
+function propertyOf(below: string, path: string): string | undefined {
+  return /^\.properties\[(.*)\]$/s.exec(below.slice(path.length))?.[1];
 }
 
 const EMPTY_TYPE: Readonly<Record<Level, string>> = {
@@ -191,8 +227,11 @@ function checkType(props: JSONSchemaProps, path: string, level: Level, errors: F
   const preserve = "x-kubernetes-preserve-unknown-fields";
   if (isIntOrString && props[preserve] === true)
     errors.push(fieldError.invalid(`${path}.${preserve}`, true, "must be false if x-kubernetes-int-or-string is true"));
+  const embedded = "x-kubernetes-embedded-resource";
+  if (isIntOrString && props[embedded] === true)
+    errors.push(fieldError.invalid(`${path}.${embedded}`, true, "must be false if x-kubernetes-int-or-string is true"));
   if (type === "") {
-    const isFree = isIntOrString || props["x-kubernetes-preserve-unknown-fields"] === true;
+    const isFree = isIntOrString || props[preserve] === true || props[embedded] === true;
     if (level === "root" || !isFree) errors.push(fieldError.required(at, EMPTY_TYPE[level]));
   } else if (level === "root" && type !== "object") {
     errors.push(fieldError.invalid(at, type, "must be object at the root"));
@@ -217,55 +256,85 @@ function checkEmbedded(props: JSONSchemaProps, path: string, errors: FieldError[
   }
 }
 
-/** A schema may restrict a resource's name, nothing else of its metadata. */
-function checkMetadata(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
-  const metadata = props.properties?.["metadata"];
-  if (metadata === undefined) return;
-  const names = Object.keys(metadata.properties ?? {});
-  if (names.every((name) => name === "name" || name === "generateName") && metadata.additionalProperties === undefined)
-    return;
-  const why = "must not specify anything other than name and generateName, but metadata is implicitly specified";
-  errors.push(fieldError.forbidden(`${path}.properties[metadata]`, why));
-}
-
-/** What every object has is of one type, and the kind is that of the definition. */
-function checkTopLevel(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
+/** What every resource has is of one type. */
+function checkTypeMeta(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
   for (const [name, type] of Object.entries({ metadata: "object", apiVersion: "string", kind: "string" })) {
     const property = props.properties?.[name];
-    if (property === undefined) continue;
-    const at = `${path}.properties[${name}]`;
-    if (property.type !== type) errors.push(fieldError.invalid(`${at}.type`, property.type ?? "", `must be ${type}`));
-    if (name !== "metadata" && property.default !== undefined)
-      errors.push(fieldError.forbidden(`${at}.default`, `must not be set in top-level ${name}`));
+    const at = `${path}.properties[${name}].type`;
+    if (property !== undefined && property.type !== type)
+      errors.push(fieldError.invalid(at, property.type ?? "", `must be ${type}`));
   }
 }
 
+/** Of its own metadata a schema may restrict the name, nothing else; what it restricts in allOf and its kin must be there. */
+function checkRoot(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
+  if (props.additionalProperties !== undefined)
+    errors.push(fieldError.forbidden(`${path}.additionalProperties`, "must not be used at the root"));
+  const { metadata } = props.properties ?? {};
+  if (metadata !== undefined && !restrictsNameAlone(metadata)) {
+    const why = "must not specify anything other than name and generateName, but metadata is implicitly specified";
+    errors.push(fieldError.forbidden(`${path}.properties[metadata]`, why));
+  }
+  for (const [below, child, isNested] of children(props, path))
+    if (isNested) checkComplete(child, below, props, path, errors);
+}
+
+function restrictsNameAlone({ type: _type, default: _default, properties, ...more }: JSONSchemaProps): boolean {
+  const isOfNames = Object.keys(properties ?? {}).every((name) => name === "name" || name === "generateName");
+  return isOfNames && Object.values(more).every((value) => value === false);
+}
+
+/** @param outer The structure that stands beside a nested schema. */
+function checkComplete(
+  props: JSONSchemaProps,
+  path: string,
+  outer: JSONSchemaProps | undefined,
+  outerPath: string,
+  errors: FieldError[],
+): void {
+  if (outer === undefined) {
+    errors.push(fieldError.required(outerPath, `because it is defined in ${path}`));
+    return;
+  }
+  for (const [below, child, isNested] of children({ ...props, additionalProperties: undefined as never }, path)) {
+    if (isNested) {
+      checkComplete(child, below, outer, outerPath, errors);
+      continue;
+    }
+    const name = propertyOf(below, path);
+    const items: unknown = outer.items;
+    const own = name === undefined ? (isSchema(items) ? items : undefined) : outer.properties?.[name];
+    checkComplete(child, below, own, outerPath + below.slice(path.length), errors);
+  }
+}
+
+/** Defaults where there may be none. */
+function checkForbiddenDefaults(props: JSONSchemaProps, path: string, where: string, errors: FieldError[]): void {
+  if (props.default !== undefined) errors.push(fieldError.forbidden(`${path}.default`, `must not be set ${where}`));
+  for (const [below, child, isNested] of children(props, path))
+    if (!isNested) checkForbiddenDefaults(child, below, where, errors);
+}
+
 /** Within allOf, anyOf, oneOf and not only values are restricted; the structure is said outside. */
-function checkNested(props: JSONSchemaProps, path: string, outer: JSONSchemaProps, errors: FieldError[]): void {
+function checkNested(props: JSONSchemaProps, path: string, errors: FieldError[], isIntOrStringAllOf = false): void {
   const forbid = (name: string, detail: string) => errors.push(fieldError.forbidden(`${path}.${name}`, detail));
-  if (props.type !== undefined && !saysIntOrString(props, path, outer))
-    forbid("type", "must be empty to be structural");
-  for (const name of ["title", "description"] as const) {
+  for (const name of ["type", "title", "description"] as const) {
     if (props[name] !== undefined) forbid(name, "must be empty to be structural");
   }
   if (props.default !== undefined) forbid("default", "must be undefined to be structural");
   if (props.nullable === true) forbid("nullable", "must be false to be structural");
   if (props.additionalProperties !== undefined) forbid("additionalProperties", "must be undefined to be structural");
   for (const name of EXTENSIONS) if (props[name] === true) forbid(name, "must be false to be structural");
-  for (const name of ["x-kubernetes-list-type", "x-kubernetes-map-type", "x-kubernetes-list-map-keys"] as const) {
+  for (const name of ["x-kubernetes-list-type", "x-kubernetes-map-type"] as const) {
     if (props[name] !== undefined) forbid(name, "must be undefined to be structural");
   }
+  for (const name of ["x-kubernetes-list-map-keys", "x-kubernetes-validations"] as const) {
+    if ((props[name] ?? []).length > 0) forbid(name, "must be empty to be structural");
+  }
+  if (props.properties?.["metadata"] !== undefined)
+    forbid("properties[metadata]", "must not be specified in a nested context");
   for (const [below, child] of children({ ...props, additionalProperties: undefined as never }, path))
-    checkNested(child, below, outerOf(below, path, outer), errors);
-}
-
-/** `anyOf: [{type: integer}, {type: string}]`, beside x-kubernetes-int-or-string or within its only allOf. */
-function saysIntOrString({ type }: JSONSchemaProps, path: string, outer: JSONSchemaProps): boolean {
-  const place = /\.anyOf\[([01])\]$/.exec(path)?.[1];
-  return (
-    outer["x-kubernetes-int-or-string"] === true &&
-    type === ({ 0: "integer", 1: "string" } as const)[Number(place) as 0 | 1]
-  );
+    if (!isIntOrStringAllOf || !below.startsWith(`${path}.anyOf[`)) checkNested(child, below, errors);
 }
 
 const EXTENSIONS = [
@@ -274,37 +343,39 @@ const EXTENSIONS = [
   "x-kubernetes-int-or-string",
 ] as const;
 
-/** The structure that stands beside a nested schema's child. */
-function outerOf(below: string, path: string, outer: JSONSchemaProps): JSONSchemaProps {
-  const step = below.slice(path.length);
-  const name = /^\.properties\[(.*)\]$/.exec(step)?.[1];
-  if (name !== undefined) {
-    const additional: unknown = outer.additionalProperties;
-    return outer.properties?.[name] ?? (isSchema(additional) ? additional : FREE);
-  }
-  if (step === ".items") return isSchema(outer.items) ? outer.items : FREE;
-  return outer;
-}
-
-const FREE: JSONSchemaProps = { "x-kubernetes-preserve-unknown-fields": true };
-
-/** Defaults must be what the schema itself accepts and keeps. */
-function checkDefault(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
-  const at = `${path}.default`;
+/** Defaults must be what the schema itself accepts and keeps, in metadata what makes a resource that is valid. */
+function defaultErrors(props: JSONSchemaProps, at: string, inResource?: InResource): readonly FieldError[] {
+  const value: unknown = props.default;
   if (props.type !== undefined && !TYPES.has(props.type)) {
-    const actual = typeName(props.default);
-    const why = ` in body must be of type ${props.type}: "${actual}"`;
-    errors.push(fieldError.typeInvalid(at, actual, why));
-    return;
+    const actual = typeName(value);
+    return [fieldError.typeInvalid(at, actual, ` in body must be of type ${props.type}: "${actual}"`)];
   }
   const schema = compileNode(props);
-  const value: unknown = props.default;
-  if (prune(value, schema).unknown.length > 0) {
-    errors.push(fieldError.invalid(at, value, "must not have unknown fields"));
+  const errors = validateValue(value, schema).map((error) => ({
+    ...error,
+    field: error.field === "" ? at : `${at}.${error.field}`,
+  }));
+  if (inResource !== undefined) {
+    const wrong = metadataProblem(inResource(value));
+    return wrong === undefined
+      ? errors
+      : [fieldError.invalid(at, value, `must result in valid metadata: ${wrong}`), ...errors];
   }
-  for (const error of validateValue(value, schema)) {
-    errors.push({ ...error, field: error.field === "" ? at : `${at}.${error.field}` });
-  }
+  const pruned = prune(value, schema);
+  return pruned.unknown.length > 0
+    ? [fieldError.invalid(at, value, "must not have unknown fields"), ...errors]
+    : errors;
+}
+
+function metadataProblem(resource: Struct): string | undefined {
+  const anyResource = compileNode({
+    type: "object",
+    properties: { resource: { type: "object", "x-kubernetes-embedded-resource": true } },
+  } as unknown as JSONSchemaProps);
+  const { object, unreadable } = prune({ resource }, anyResource);
+  if (unreadable !== undefined) return unreadable.replace(/^resource\./, "");
+  const messages = embeddedErrors(object.resource, "").map(fieldErrorMessage);
+  return messages.length > 1 ? `[${messages.join(", ")}]` : messages[0];
 }
 
 function isSchema(value: unknown): value is JSONSchemaProps {

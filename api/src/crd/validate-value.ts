@@ -3,38 +3,58 @@ import type { ObjectMeta } from "../../generated/types/meta-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import { goFloat } from "../go-number.ts";
 import { goPattern, PatternError } from "../go-pattern.ts";
-import { jsonEqual } from "../patch/index.ts";
 import type { Constraints, Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import { dns1035Label } from "../validation/names.ts";
 import { embeddedMetadataErrors } from "../validation/object-meta.ts";
 import { hasFormat } from "./formats.ts";
+import { counterpartOf, isStruct, isUnchanged, keyOf, memberOf } from "./unchanged.ts";
 
 type Struct = Readonly<Record<string, unknown>>;
 
 /**
- * Checks a value against a schema: types, required fields and every OpenAPI keyword, with upstream's reasons and messages.
+ * Checks an object against a schema: types, required fields and every OpenAPI keyword, with upstream's reasons and messages.
  * x-kubernetes-validations are validateRules'.
- * @param old What is stored, for an update: errors in a part that did not change are not held against it (KEP-4008). Items
- *   of a list correspond where it is a map by keys, else only the whole list does.
+ * @param old What is stored, for an update: errors in a part that did not change are not held against it (KEP-4008), but an object as a
+ *   whole always changes. Items of a list correspond where it is a map by keys, else only the whole list does.
  */
 export function validateValue(value: unknown, schema: Schema, old?: unknown): readonly FieldError[] {
+  return [...errorsOf(checkNode, value, schema, old), ...newDuplicates(value, schema, old)];
+}
+
+/** The same for a change of its status, of which alone errors are told; items that come twice are looked for in the whole object. */
+export function validateStatus(object: Struct, schema: ObjectSchema, old: Struct): readonly FieldError[] {
+  const status = schema.fields.get("status")?.schema;
+  const isThere = status !== undefined && Object.hasOwn(object, "status");
+  const errors = isThere ? errorsOf(check, object["status"], status, old["status"]) : [];
+  return [...errors.map(inStatus), ...newDuplicates(object, schema, old)];
+}
+
+function inStatus(error: FieldError): FieldError {
+  const isWhole = error.field === "" || error.field === "<nil>";
+  return { ...error, field: isWhole ? "status" : `status.${error.field}` };
+}
+
+function errorsOf(look: typeof check, value: unknown, schema: Schema, old: unknown): readonly FieldError[] {
   const errors: FieldError[] = [];
-  check(value, schema, "", errors, undefined);
+  look(value, schema, "", errors, undefined);
   // Most values have no errors: only for one that has some is it worth to look what changed.
-  if (errors.length > 0 && old !== undefined) {
-    errors.length = 0;
-    check(value, schema, "", errors, old);
-  }
+  if (errors.length === 0 || old === undefined) return errors;
+  errors.length = 0;
+  look(value, schema, "", errors, old);
+  return errors;
+}
+
+function newDuplicates(value: unknown, schema: Schema, old: unknown): readonly FieldError[] {
   const repeated = duplicates(value, schema);
   const areOld = repeated.length > 0 && old !== undefined && duplicates(old, schema).length > 0;
-  return areOld ? errors : [...errors, ...repeated];
+  return areOld ? [] : repeated;
 }
 
 function check(value: unknown, schema: Schema, path: string, errors: FieldError[], old: unknown): void {
   const before = errors.length;
   checkNode(value, schema, path, errors, old);
-  if (errors.length > before && old !== undefined && jsonEqual(value, old)) errors.length = before;
+  if (errors.length > before && isUnchanged(value, old, schema)) errors.length = before;
 }
 
 function checkNode(value: unknown, schema: Schema, path: string, errors: FieldError[], old: unknown) {
@@ -59,7 +79,7 @@ function checkNode(value: unknown, schema: Schema, path: string, errors: FieldEr
       return checkList(value as readonly unknown[], schema, path, errors, old);
     case "scalar":
       checkScalar(value, schema, path, errors);
-      if (isStruct(value)) checkIfObject(value as Struct, schema, path, errors, old);
+      if (isStruct(value)) checkIfObject(value, schema, path, errors, old);
   }
 }
 
@@ -68,29 +88,41 @@ function checkIfObject(value: Struct, schema: ScalarSchema, path: string, errors
   if (schema.ifObject?.kind === "object") checkObject(value, schema.ifObject, path, errors, old);
 }
 
+function checkRequired(
+  value: Struct,
+  { requiredKeys = [] }: MapSchema | ObjectSchema,
+  path: string,
+  errors: FieldError[],
+) {
+  for (const name of requiredKeys) if (!Object.hasOwn(value, name)) errors.push(fieldError.required(join(path, name)));
+}
+
 function checkMap(value: Struct, schema: MapSchema, path: string, errors: FieldError[], old: unknown): void {
-  for (const name of schema.requiredKeys ?? []) {
-    if (!Object.hasOwn(value, name)) errors.push(fieldError.required(join(path, name)));
-  }
+  checkRequired(value, schema, path, errors);
   for (const [name, member] of Object.entries(value))
     check(member, schema.values, join(path, name), errors, memberOf(old, name));
 }
 
 function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: FieldError[], old: unknown): void {
   // Built-in types within custom resources (metadata) have validations of their own.
+  if (schema.restriction !== undefined) checkNode(value, schema.restriction, path, errors, old);
   if (schema.typeName !== "") return;
   for (const field of schema.fields.values()) {
     if (field.required && !Object.hasOwn(value, field.name)) errors.push(fieldError.required(join(path, field.name)));
   }
-  if (schema.embeddedResource && path !== "") checkEmbedded(value, path, errors);
+  checkRequired(value, schema, path, errors);
+  if (schema.embeddedResource && path !== "") errors.push(...embeddedErrors(value, path));
   for (const name of Object.keys(value)) {
     const field: Field | undefined = schema.fields.get(name);
-    if (field !== undefined) check(value[name], field.schema, join(path, name), errors, memberOf(old, name));
+    // Both are shown in the version asked for: nobody sees whether these changed.
+    const before = path === "" && (name === "apiVersion" || name === "kind") ? undefined : memberOf(old, name);
+    if (field !== undefined) check(value[name], field.schema, join(path, name), errors, before);
   }
 }
 
-/** An object within an object: its own type and metadata, as if it stood alone. */
-function checkEmbedded(value: Struct, path: string, errors: FieldError[]): void {
+/** Of an object within an object: its own type and metadata, as if it stood alone. */
+export function embeddedErrors(value: Struct, path: string): readonly FieldError[] {
+  const errors: FieldError[] = [];
   for (const name of ["apiVersion", "kind"]) {
     const [found, at] = [value[name], join(path, name)];
     if (found === undefined) errors.push(fieldError.required(at));
@@ -108,12 +140,7 @@ function checkEmbedded(value: Struct, path: string, errors: FieldError[]): void 
   }
   if (typeof metadata === "object" && metadata !== null)
     errors.push(...embeddedMetadataErrors(metadata as ObjectMeta, join(path, "metadata")));
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? (value as Struct)[name]
-    : undefined;
+  return errors;
 }
 
 function checkList(
@@ -123,11 +150,8 @@ function checkList(
   errors: FieldError[],
   old: unknown,
 ): void {
-  const stored = schema.listType === "map" && Array.isArray(old) ? (old as readonly unknown[]) : undefined;
-  const counterpart = (item: unknown): unknown =>
-    stored?.find((each) => jsonEqual(keyOf(each, schema), keyOf(item, schema)));
   items.forEach((item, index) => {
-    check(item, schema.items, `${path}[${index}]`, errors, counterpart(item));
+    check(item, schema.items, `${path}[${index}]`, errors, counterpartOf(item, old, schema));
   });
 }
 
@@ -174,18 +198,7 @@ function findRepeated(items: readonly unknown[], schema: ListSchema, path: strin
   }
 }
 
-function isStruct(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 const NO_ITEM_OF_MAP = "must be an object for an array of list-type map";
-
-function keyOf(item: unknown, schema: ListSchema): Struct {
-  const members = typeof item === "object" && item !== null ? (item as Struct) : {};
-  return Object.fromEntries(
-    schema.mapKeys.filter((name) => Object.hasOwn(members, name)).map((name) => [name, members[name]]),
-  );
-}
 
 function checkScalar(value: unknown, schema: ScalarSchema, path: string, errors: FieldError[]): void {
   if (schema.scalar === "int64") checkInteger(value, schema, path, errors);

@@ -13,11 +13,11 @@ import {
   minJsonSizeOf,
   typeOfSchema,
 } from "../cel/index.ts";
-import { jsonEqual } from "../patch/index.ts";
 import type { ListSchema, ObjectSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError, OMITTED } from "../status/field-error.ts";
 import { compileStructural } from "./compile.ts";
 import { fieldPathOf } from "./rule-path.ts";
+import { counterpartOf, isUnchanged, memberOf } from "./unchanged.ts";
 import { typeName } from "./validate-value.ts";
 
 type Struct = Readonly<Record<string, unknown>>;
@@ -84,24 +84,15 @@ class Run {
   }
 
   #member(node: Node, key: string, value: unknown, schema: Schema, path: string): void {
-    const old = isStruct(node.old) ? node.old[key] : undefined;
-    this.check({ value, old, isUnchanged: node.isUnchanged || isSame(value, old), schema, path });
+    const old = memberOf(node.old, key);
+    this.check({ value, old, isUnchanged: node.isUnchanged || isUnchanged(value, old, schema), schema, path });
   }
 
-  #list(items: readonly unknown[], { old, isUnchanged, path }: Node, schema: ListSchema): void {
-    const stored = schema.listType === "map" && Array.isArray(old) ? old : [];
+  #list(items: readonly unknown[], node: Node, schema: ListSchema): void {
     items.forEach((value, index) => {
-      const counterpart = stored.find((each) =>
-        schema.mapKeys.every((key) => jsonEqual(keyOf(each, key), keyOf(value, key))),
-      );
-      const at = `${path}[${index}]`;
-      this.check({
-        value,
-        old: counterpart,
-        isUnchanged: isUnchanged || isSame(value, counterpart),
-        schema: schema.items,
-        path: at,
-      });
+      const old = counterpartOf(value, node.old, schema);
+      const isSame = node.isUnchanged || isUnchanged(value, old, schema.items);
+      this.check({ value, old, isUnchanged: isSame, schema: schema.items, path: `${node.path}[${index}]` });
     });
   }
 
@@ -182,18 +173,6 @@ function withReason(at: string, value: unknown, detail: string, reason: string |
     default:
       return fieldError.invalid(at, value, detail);
   }
-}
-
-function isStruct(value: unknown): value is Struct {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isSame(value: unknown, old: unknown): boolean {
-  return old !== undefined && jsonEqual(value, old);
-}
-
-function keyOf(item: unknown, key: string): unknown {
-  return isStruct(item) ? (item[key] ?? null) : null;
 }
 
 const withRules = new WeakMap<Schema, boolean>();

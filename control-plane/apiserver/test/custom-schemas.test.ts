@@ -294,6 +294,7 @@ const array = (more: object, items: object = { type: "object", properties: { k: 
   x: { type: "array", items, ...more },
 });
 const map = { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"] };
+const INTEGER_OR_STRING = [{ type: "integer" }, { type: "string" }];
 const SCHEMAS: readonly (readonly [properties: object, why: readonly string[]])[] = [
   [
     { x: { type: "string", "x-kubernetes-embedded-resource": true } },
@@ -378,6 +379,91 @@ const SCHEMAS: readonly (readonly [properties: object, why: readonly string[]])[
     ["spec.validation.openAPIV3Schema.properties[kind].default: Forbidden: must not be set in top-level kind"],
   ],
   [
+    { x: { type: "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-int-or-string": true } },
+    [
+      `${at}.properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields`,
+      `${at}.x-kubernetes-embedded-resource: Invalid value: true: must be false if x-kubernetes-int-or-string is true`,
+    ],
+  ],
+  [
+    { x: { "x-kubernetes-embedded-resource": true } },
+    [
+      `${at}.properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields`,
+      `${at}.type: Required value: must be object if x-kubernetes-embedded-resource is true`,
+    ],
+  ],
+  [{ x: { "x-kubernetes-int-or-string": true, allOf: [{ anyOf: INTEGER_OR_STRING }, { pattern: "a" }] } }, []],
+  [{ x: { type: "string", anyOf: INTEGER_OR_STRING } }, []],
+  [
+    { x: { "x-kubernetes-int-or-string": true, anyOf: [...INTEGER_OR_STRING, { pattern: "a" }] } },
+    [0, 1].map((index) => `${at}.anyOf[${index}].type: Forbidden: must be empty to be structural`),
+  ],
+  [
+    {
+      x: {
+        "x-kubernetes-int-or-string": true,
+        allOf: [{ anyOf: [{ type: "integer", minimum: 1 }, { type: "string" }] }],
+      },
+    },
+    [0, 1].map((index) => `${at}.allOf[0].anyOf[${index}].type: Forbidden: must be empty to be structural`),
+  ],
+  [
+    { x: { type: "object", properties: {}, not: { properties: { metadata: {} } } } },
+    [`${at}.not.properties[metadata]: Forbidden: must not be specified in a nested context`],
+  ],
+  [
+    { x: { type: "string", allOf: [{ "x-kubernetes-validations": [{ rule: "true" }] }] } },
+    [`${at}.allOf[0].x-kubernetes-validations: Forbidden: must be empty to be structural`],
+  ],
+  [
+    { x: { ...embedded, properties: { metadata: { type: "string" }, kind: { type: "object" } } } },
+    [
+      `${at}.properties[kind].type: Invalid value: "object": must be string`,
+      `${at}.properties[metadata].type: Invalid value: "string": must be object`,
+    ],
+  ],
+  [
+    { x: { ...embedded, properties: { metadata: { type: "object", properties: { labels: { type: "object" } } } } } },
+    [],
+  ],
+  [{ x: { ...embedded, default: { kind: "A", apiVersion: "a/v1", metadata: { name: "x", none: 1 } } } }, []],
+  [
+    {
+      x: {
+        ...embedded,
+        properties: {
+          apiVersion: { type: "string", default: "a/b/c" },
+          kind: { type: "string", default: "A", enum: ["B"] },
+          metadata: {
+            type: "object",
+            default: { none: 1 },
+            properties: { name: { type: "string", default: "a/b" }, none: { type: "integer", default: 1 } },
+          },
+        },
+      },
+    },
+    [
+      `${at}.properties[apiVersion].default: Invalid value: "a/b/c": must result in valid metadata: apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c`,
+      `${at}.properties[kind].default: Unsupported value: "A": supported values: "B"`,
+      `${at}.properties[metadata].properties[name].default: Invalid value: "a/b": must result in valid metadata: metadata.name: Invalid value: "a/b": may not contain '/'`,
+    ],
+  ],
+  [
+    { metadata: { type: "object", properties: { name: { type: "string", default: "x" } } } },
+    [
+      "spec.validation.openAPIV3Schema.properties[metadata].properties[name].default: Forbidden: must not be set in top-level metadata",
+    ],
+  ],
+  ...[{ description: "a" }, { required: ["name"] }, { properties: { labels: { type: "object" } } }].map(
+    (more) =>
+      [
+        { metadata: { type: "object", ...more } },
+        [
+          "spec.validation.openAPIV3Schema.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified",
+        ],
+      ] as const,
+  ),
+  [
     { metadata: { type: "string" } },
     ['spec.validation.openAPIV3Schema.properties[metadata].type: Invalid value: "string": must be object'],
   ],
@@ -442,7 +528,29 @@ describe("definitions", () => {
   };
   test.each(SCHEMAS)("with the properties %j", async (properties, causes) => {
     const openAPIV3Schema = { type: "object", properties };
-    expect(await why({ name: "v1", served: true, storage: true, schema: { openAPIV3Schema } })).toEqual(causes);
+    expect([...(await why({ name: "v1", served: true, storage: true, schema: { openAPIV3Schema } }))].sort()).toEqual(
+      [...causes].sort(),
+    );
+  });
+
+  test("restrict what they have, and have no further members at the root", async () => {
+    const openAPIV3Schema = {
+      type: "object",
+      properties: { a: { type: "object", properties: {} } },
+      anyOf: [{ properties: { a: { properties: { b: {} } }, c: { items: {} } } }],
+    };
+    const root = "spec.validation.openAPIV3Schema";
+    const because = (what: string, below: string) =>
+      `${root}.${what}: Required value: because it is defined in ${root}.anyOf[0].${below}`;
+    const version = { name: "v1", served: true, storage: true };
+    expect(await why({ ...version, schema: { openAPIV3Schema } })).toEqual([
+      because("properties[a].properties[b]", "properties[a].properties[b]"),
+      because("properties[c]", "properties[c]"),
+    ]);
+    const additionalProperties = { type: "string" };
+    expect(await why({ ...version, schema: { openAPIV3Schema: { type: "object", additionalProperties } } })).toEqual([
+      `${root}.additionalProperties: Forbidden: must not be used at the root`,
+    ]);
   });
 
   test.each(VERSIONS)("whose version says %j", async (more, causes) => {
@@ -455,6 +563,65 @@ describe("definitions", () => {
     const body = { ...rest, spec: { ...(spec as object), preserveUnknownFields: true } };
     const { object } = await admin.send("POST", `${DEFINITIONS}?dryRun=All`, body);
     expect(object.details?.causes?.[0]?.field).toBe("spec.preserveUnknownFields");
+  });
+});
+
+describe("type and metadata", () => {
+  const names = { name: { type: "string", maxLength: 3, pattern: "^a" } };
+  const inner = {
+    apiVersion: { type: "string", default: "a/v1" },
+    kind: { type: "string", default: "A" },
+    metadata: {
+      type: "object",
+      required: ["labels"],
+      properties: { name: { type: "string", default: "n" }, none: { type: "string", default: "x" } },
+    },
+  };
+  const things = THINGS.replace("things", "embeds");
+  const embed = (spec: object, name = "a"): object => ({
+    ...{ apiVersion: `${GROUP}/v1`, kind: "Embed", metadata: { name }, spec },
+  });
+  const outcome = async (body: object): Promise<unknown> => {
+    const { object } = await admin.send("POST", `${things}?dryRun=All`, body);
+    return object.details?.causes?.map(({ field, message }) => `${field}: ${message}`) ?? object["spec"];
+  };
+  beforeAll(async () => {
+    const spec = {
+      type: "object",
+      properties: {
+        one: { type: "object", "x-kubernetes-embedded-resource": true, properties: inner },
+        whole: {
+          ...embedded,
+          default: { apiVersion: "a/v1", kind: "A", metadata: { name: "w", none: 1 } },
+        },
+      },
+    };
+    const properties = {
+      kind: { type: "string", enum: ["Embed"] },
+      metadata: { type: "object", properties: names },
+      spec,
+    };
+    const schema = { openAPIV3Schema: { type: "object", properties } };
+    await admin.define(definition("embeds", "Embed", { name: "v1", served: true, storage: true, schema }));
+  }, 60_000);
+  afterAll(() => admin.send("DELETE", `${DEFINITIONS}/embeds.${GROUP}`));
+
+  test("have the defaults of their schema, but for what metadata does not have", async () => {
+    const whole = { apiVersion: "a/v1", kind: "A", metadata: { name: "w" } };
+    expect(await outcome(embed({}))).toEqual({ whole });
+    const metadata = { labels: { a: "b" } };
+    expect(await outcome(embed({ one: { metadata } }))).toEqual({
+      one: { apiVersion: "a/v1", kind: "A", metadata: { ...metadata, name: "n" } },
+      whole,
+    });
+  });
+
+  test("are what their schema says of them", async () => {
+    expect(await outcome(embed({ one: { metadata: {} } }))).toEqual(["spec.one.metadata.labels: Required value"]);
+    expect(await outcome(embed({}, "banana"))).toEqual(["metadata.name: Too long: may not be more than 3 bytes"]);
+    expect(await outcome(embed({}, "b"))).toEqual([
+      "metadata.name: Invalid value: \"b\": metadata.name in body should match '^a'",
+    ]);
   });
 });
 
@@ -472,8 +639,9 @@ describe("objects", () => {
     await admin.send("POST", THINGS, thing({ color: "blue" }, "b"));
   });
 
-  test("are answered with the status that their schema gives new ones, whatever status they came with", async () => {
-    const status = { type: "object", default: { phase: "Pending" }, properties: { phase: { type: "string" } } };
+  test("have the status that their schema gives new ones, whatever they came with; a change of it is held against its schema alone", async () => {
+    const phase = { type: "string", pattern: "ing$" };
+    const status = { type: "object", default: { phase: "Pending" }, properties: { phase } };
     const schema = { openAPIV3Schema: { type: "object", properties: { status } } };
     const version = { name: "v1", served: true, storage: true, schema, subresources: { status: {} } };
     await admin.define(definition("queries", "Query", version));
@@ -491,6 +659,10 @@ describe("objects", () => {
       }),
     ];
     expect(asked.map(({ object }) => object["status"])).toEqual(asked.map(() => ({ phase: "Pending" })));
+    const changed = await admin.send("PATCH", `${path}/a/status`, { status: { phase: "Done" } });
+    expect(changed.object.details?.causes?.map(({ field, message }) => `${field}: ${message}`)).toEqual([
+      `status.phase: Invalid value: "Done": phase in body should match 'ing$'`,
+    ]);
     await admin.send("DELETE", `${DEFINITIONS}/queries.${GROUP}`);
   });
 

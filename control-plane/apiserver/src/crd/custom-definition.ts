@@ -12,6 +12,7 @@ import {
   type Unstructured,
   validateCreate,
   validateRules,
+  validateStatus,
   validateUpdate,
   validateValue,
 } from "@tsukube/api";
@@ -180,8 +181,11 @@ function detailsOf(
       return own === undefined ? object : defaultCustomResource(clean(object, own).object, own);
     },
     converted: (object) => inVersion(clean(object, schema).object),
-    validate: (object, old) =>
-      validate(object, old, schema, gvk, scale === undefined || scale === null ? [] : scaleErrors(object, scale)),
+    validate: (object, old, subresource) => {
+      const part = old !== undefined && subresource === "status" ? "status" : "";
+      const ofScale = scale === undefined || scale === null ? [] : scaleErrors(object, scale, part);
+      return validate(object, old, part, schema, gvk, ofScale);
+    },
     openApi: {
       ...gvk,
       resource: names.plural,
@@ -216,13 +220,14 @@ const NOT_RUN =
 function validate(
   object: Unstructured,
   old: Unstructured | undefined,
+  part: "" | "status",
   schema: ObjectSchema,
   gvk: { readonly group: string; readonly version: string; readonly kind: string },
   ofScale: readonly FieldError[],
 ): readonly FieldError[] {
   const meta = old === undefined ? validateCreate(gvk, object) : validateUpdate(gvk, object, old, "");
-  const { metadata: _metadata, ...rest } = object;
-  const errors = [...meta, ...validateValue(rest, schema, old), ...ofScale];
+  const own = part === "status" ? validateStatus(object, schema, old!) : validateValue(object, schema, old);
+  const errors = [...meta, ...own, ...ofScale];
   if (errors.length === 0 && object.metadata === undefined) return [fieldError.required("metadata")];
   if (!errors.some(({ type }) => BLOCKING.has(type))) return [...errors, ...validateRules(object, old, schema)];
   return hasRules(schema) ? [...errors, fieldError.invalid("<nil>", null, NOT_RUN)] : errors;

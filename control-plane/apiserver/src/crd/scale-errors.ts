@@ -3,10 +3,18 @@ import type { CustomResourceSubresourceScale } from "@tsukube/api/types/apiexten
 
 const MOST = 2 ** 31 - 1;
 
-/** What the scale of a custom resource cannot show: replicas that are no count, a selector that is no text. */
-export function scaleErrors(object: Unstructured, scale: CustomResourceSubresourceScale): readonly FieldError[] {
+/**
+ * What the scale of a custom resource cannot show: replicas that are no count, a selector that is no text.
+ * @param part That is changed: of "status", what is wanted is not looked at.
+ */
+export function scaleErrors(
+  object: Unstructured,
+  scale: CustomResourceSubresourceScale,
+  part: "" | "status",
+): readonly FieldError[] {
   const { specReplicasPath = "", statusReplicasPath = "", labelSelectorPath = "" } = scale;
-  const counts = [specReplicasPath, statusReplicasPath].flatMap((path) => countErrors(object, path));
+  const paths = part === "status" ? [statusReplicasPath] : [specReplicasPath, statusReplicasPath];
+  const counts = paths.flatMap((path) => countErrors(object, path));
   if (labelSelectorPath === "") return counts;
   const { value, wrong } = valueAt(object, labelSelectorPath);
   const why =

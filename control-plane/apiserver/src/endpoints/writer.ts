@@ -278,7 +278,7 @@ export class Writer {
             ...validateCreate(definition, object, this.deps.gates),
             ...(definition.proofs?.(object) ?? []),
           ]
-        : (definition.custom?.validate(object, undefined) ?? []),
+        : (definition.custom?.validate(object, undefined, "") ?? []),
     );
     this.#warn(request, object, undefined);
     await authorize();
@@ -333,7 +333,7 @@ export class Writer {
           ...this.deps.unrightful(request, next, live),
           ...validateUpdate(definition, next, live, subresource, this.deps.gates),
         ]
-      : (definition.custom?.validate(next, live) ?? []);
+      : (definition.custom?.validate(next, live, subresource) ?? []);
     this.#refuse(definition, live.metadata?.name ?? "", errors);
     this.#warn(request, next, live, subresource);
     return next;

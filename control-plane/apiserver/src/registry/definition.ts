@@ -77,7 +77,12 @@ export interface CustomDetails {
   readonly whole: (object: Unstructured) => Unstructured;
   /** What was in another version, in this one: pruned; it has its defaults. */
   readonly converted: (object: Unstructured) => Unstructured;
-  readonly validate: (object: Unstructured, old: Unstructured | undefined) => readonly FieldError[];
+  /** @param subresource By which it is changed: of "status", the status alone is looked at. */
+  readonly validate: (
+    object: Unstructured,
+    old: Unstructured | undefined,
+    subresource: string,
+  ) => readonly FieldError[];
   /** Asks the conversion webhook; absent where versions differ in apiVersion alone. @throws {ApiError} */
   readonly convert?: ConvertObjects;
   /** For the OpenAPI documents. */
