@@ -193,7 +193,7 @@ export class MessageDecoder {
       const tag = reader.varint();
       if (tag === 8 + DELIMITED) {
         const json = reader.delimited(end);
-        value = json.length === 0 ? null : plan.shared ? decodeFields(json) : decodeRawJson(json);
+        value = json.length === 0 ? null : plan.shared ? fieldsIn(json) : decodeRawJson(json);
       } else reader.skip(tag & 7, end);
     }
     return value;
@@ -218,6 +218,16 @@ export class MessageDecoder {
     if (schema !== undefined) return schema;
     if (op === "schemaOrBool") return allows;
     return items.length === 0 ? null : items;
+  }
+}
+
+/** Managed fields that cannot be read are "": no fields, which whoever keeps them drops. */
+function fieldsIn(json: Uint8Array): unknown {
+  try {
+    return decodeFields(json);
+  } catch (error) {
+    if (error instanceof DecodeError) return "";
+    throw error;
   }
 }
 

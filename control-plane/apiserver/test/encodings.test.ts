@@ -100,6 +100,27 @@ describe("protobuf", () => {
     expect(opened(gone.body, "meta/v1.Status")).toMatchObject({ status: "Success", details: { name: "proto" } });
   });
 
+  test.each([
+    '{"f:metadata":{}}{"trailing":"data"}',
+    '{"f:metadata":{"f:finalizers":{"v:\\"a/b\\" {\\"x\\":1}":{}}}}',
+    '{"f:metadata":{"f:ownerReferences":{"k:{\\"uid\\":\\"a\\"} {}":{}}}}',
+  ])("takes managed fields that cannot be read for none: %s", async (fields) => {
+    const name = "unread";
+    const entry = { manager: "m", operation: "Update", apiVersion: "v1", fieldsType: "FieldsV1" };
+    const placeholder = { [`f:${"x".repeat(fields.length - 9)}`]: {} };
+    const metadata = { name, managedFields: [{ ...entry, fieldsV1: placeholder }] };
+    const kind = { apiVersion: "v1", kind: "ConfigMap" };
+    const bytes = encodeProtobuf({ metadata, data: { a: "1" } }, typeOf("core/v1.ConfigMap"), kind);
+    const text = JSON.stringify(placeholder);
+    const body = Buffer.from(Buffer.from(bytes).toString("latin1").replace(text, fields), "latin1");
+    const { code, object } = await admin.send("POST", MAPS, body, { "content-type": PROTOBUF });
+    expect([code, object.metadata?.managedFields?.map(({ fieldsV1 }) => fieldsV1)]).toEqual([
+      201,
+      [{ "f:data": { ".": {}, "f:a": {} } }],
+    ]);
+    await admin.send("DELETE", `${MAPS}/${name}`);
+  });
+
   test("is what e2e's Accept gets too, and what its errors come in", async () => {
     const { body, code } = await admin.get(`${MAPS}/absent`, { accept: `${PROTOBUF}, */*` });
     expect([code, opened(body, "meta/v1.Status")]).toMatchObject([

@@ -17,6 +17,7 @@ const lifetime = new Lifetime();
 afterAll(() => lifetime.close());
 
 const ADMIN: User = { name: "admin", groups: ["system:masters", "system:authenticated"], extra: {} };
+const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
 const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
 
 interface AuditEvent {
@@ -184,12 +185,14 @@ rules:
 - {level: None, users: [quiet]}
 - {level: Metadata, resources: [{group: "", resources: [secrets, "pods/*"]}]}
 - {level: None, verbs: [list]}
+- {level: Metadata, resources: [{group: "*", resources: [deployments]}]}
 - {level: RequestResponse, namespaces: [default]}
 - {level: Request, nonResourceURLs: ["/apis*"]}`);
   await ask("GET", `${CONFIG_MAPS}/c`, undefined, { ...ADMIN, name: "quiet" });
   await ask("POST", "/api/v1/namespaces/default/secrets", { metadata: { name: "s" } });
   await ask("GET", "/api/v1/namespaces/default/pods/p/log");
   await ask("GET", CONFIG_MAPS);
+  await ask("GET", `${DEPLOYMENTS}/d`);
   await ask("POST", CONFIG_MAPS, { metadata: { name: "c" } });
   await ask("GET", "/apis/apps");
   await ask("GET", "/version");
@@ -197,11 +200,12 @@ rules:
     "Metadata /api/v1/namespaces/default/secrets",
     "Metadata /api/v1/namespaces/default/pods/p/log",
     "Metadata /api/v1/namespaces/default/pods/p/log",
+    `Metadata ${DEPLOYMENTS}/d`,
     `RequestResponse ${CONFIG_MAPS}`,
     "Request /apis/apps",
   ]);
   expect(events[0]).not.toHaveProperty("requestObject");
-  expect(JSON.stringify(events[2])).not.toContain("managedFields");
+  expect(JSON.stringify(events[4])).not.toContain("managedFields");
 });
 
 test("who acts as another, who may not, and who is nobody are written down so", async () => {

@@ -92,7 +92,9 @@ function fitsResource({ namespaces, resources }: AuditRule, info: RequestInfo): 
   if (!info.isResource) return false;
   if ((namespaces ?? []).length > 0 && !namespaces!.includes(info.namespace)) return false;
   const groups = resources ?? [];
-  return groups.length === 0 || groups.some((one) => (one.group ?? "") === info.group && fitsGroup(one, info));
+  return (
+    groups.length === 0 || groups.some((one) => ["*", info.group].includes(one.group ?? "") && fitsGroup(one, info))
+  );
 }
 
 function fitsGroup(

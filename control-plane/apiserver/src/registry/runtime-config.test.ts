@@ -59,6 +59,7 @@ describe("a runtime config", () => {
     expect(DEFAULT.filter((name) => !without.includes(name))).toEqual(["certificates.k8s.io/v1/clustertrustbundles"]);
     expect(served("lifecycle.k8s.io/v1alpha1=true", "EvictionRequestAPI=true")).toHaveLength(74);
     expect(served("lifecycle.k8s.io/v1alpha1=false")).toEqual(DEFAULT);
+    expect(served("policy/v1beta1=true,extensions/v1beta1/ingresses=true,apps/v1beta2=false")).toEqual(DEFAULT);
   });
 
   test.each([
@@ -66,7 +67,7 @@ describe("a runtime config", () => {
     ["apps/v1/deployments/scale=true", /key "apps\/v1\/deployments\/scale"/],
     ["nothing.example.com/v1=true", /unknown API group "nothing.example.com"/],
     ["api/v1=true", /unknown API group "api"/],
-    ["apps/v1beta1=true", /unknown version "apps\/v1beta1", expected one of v1/],
+    ["apps/v2=true", /unknown version "apps\/v2", expected one of v1/],
     ["apps/v1/widgets=true", /unknown resource "apps\/v1\/widgets", expected one of controllerrevisions/],
     ["batch/v1=maybe", /batch\/v1=maybe, expected true or false/],
     ["api/alpha=1", /api\/alpha=1, expected true or false/],

@@ -16,6 +16,16 @@ const SELECTORS: Readonly<Record<string, RegExp>> = {
   "api/alpha": /^v\d+alpha\d+$/,
 };
 
+/** Upstream has types of these that it serves no more: old configurations may name them. */
+const FORMER = new Set([
+  ...["apps/v1beta1", "apps/v1beta2", "authentication.k8s.io/v1alpha1", "authentication.k8s.io/v1beta1"],
+  ...["authorization.k8s.io/v1beta1", "batch/v1beta1", "certificates.k8s.io/v1alpha1", "discovery.k8s.io/v1beta1"],
+  ...["events.k8s.io/v1beta1", "extensions/v1beta1", "flowcontrol.apiserver.k8s.io/v1beta1"],
+  ...["flowcontrol.apiserver.k8s.io/v1beta2", "flowcontrol.apiserver.k8s.io/v1beta3", "networking.k8s.io/v1beta1"],
+  ...["node.k8s.io/v1alpha1", "node.k8s.io/v1beta1", "policy/v1beta1", "rbac.authorization.k8s.io/v1alpha1"],
+  ...["rbac.authorization.k8s.io/v1beta1", "storage.k8s.io/v1alpha1", "storage.k8s.io/v1beta1"],
+]);
+
 /** What the server itself reads and writes, besides the core group. */
 const NEEDED: readonly GroupVersionResource[] = [
   { group: "admissionregistration.k8s.io", version: "v1", resource: "validatingadmissionpolicies" },
@@ -91,6 +101,7 @@ function resourcesOf(key: string): readonly ResourceInfo[] {
   const [group = "", version, resource, ...more] = key.split("/");
   if (version === undefined || more.length > 0)
     throw wrong(`key "${key}"`, `group/version, group/version/resource or one of ${Object.keys(SELECTORS).join(", ")}`);
+  if (FORMER.has(`${group}/${version}`)) return [];
   const ofGroup = allResources().filter((info) => info.group === group && group !== "");
   if (ofGroup.length === 0) throw wrong(`unknown API group "${group}"`, "a built-in one");
   const ofVersion = ofGroup.filter((info) => info.version === version);
