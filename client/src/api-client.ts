@@ -46,7 +46,8 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     resource: <T extends KubeObject>(resource: GroupVersionResource, namespace = ""): ResourceClient<T> =>
       new Resource<T>(connection, resource, namespace),
     raw: (method, path, body) => connection.call(method, path, { body }),
-    discover: () => discovery.resources(),
+    discover: async () => (await discovery.all()).resources,
+    discoverAll: () => discovery.all(),
     close: () => transport.close(),
   };
 }

@@ -36,6 +36,9 @@ test("each resource is discovered in the first version that has it, and asked fo
   expect(first).toEqual(["/v1/pods PODS", "shop/v1/orders ORDERS", "shop/v1beta1/drafts DRAFTS"]);
   expect(await names()).toEqual(first);
   expect(asked.splice(0)).toEqual(["/api 200", "/apis 200", "/api 304", "/apis 304"]);
+  groups = [group("gone", { version: "v1", freshness: "Stale" }), ...groups];
+  expect((await client.discoverAll()).stale).toEqual(["gone/v1"]);
+  expect(asked.splice(0)).toEqual(["/api 304", "/apis 200"]);
   groups = [...groups, group("new", version("v1", "things"))];
   expect(await names()).toEqual([...first, "new/v1/things THINGS"]);
   expect(asked).toEqual(["/api 304", "/apis 200"]);

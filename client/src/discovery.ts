@@ -16,6 +16,7 @@ interface GroupList {
     readonly metadata?: { readonly name?: string };
     readonly versions?: readonly {
       readonly version?: string;
+      readonly freshness?: string;
       readonly resources?: readonly {
         readonly resource?: string;
         readonly responseKind?: { readonly kind?: string };
@@ -32,9 +33,15 @@ type Decode = (response: ApiResponse) => Promise<unknown>;
 
 const ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
-interface Known {
-  readonly etag: string;
+/** What a server serves. */
+export interface Discovered {
   readonly resources: readonly DiscoveredResource[];
+  /** Group versions of others that do not answer. */
+  readonly stale: readonly string[];
+}
+
+interface Known extends Discovered {
+  readonly etag: string;
 }
 
 /** Aggregated discovery (KEP-3352); what has not changed since the last time is not sent again. */
@@ -49,20 +56,27 @@ export class Discovery {
   }
 
   /** Every resource, each in the preferred one of the versions that have it. */
-  async resources(): Promise<readonly DiscoveredResource[]> {
+  async all(): Promise<Discovered> {
     const [core, groups] = await Promise.all([this.#at("/api"), this.#at("/apis")]);
-    return [...core, ...groups];
+    return { resources: [...core.resources, ...groups.resources], stale: groups.stale };
   }
 
-  async #at(path: string): Promise<readonly DiscoveredResource[]> {
+  async #at(path: string): Promise<Discovered> {
     const known = this.#known.get(path);
     const response = await this.#ask(path, { accept: ACCEPT, ...(known && { "if-none-match": known.etag }) });
-    if (response.status === 304 && known !== undefined) return known.resources;
-    const resources = resourcesOf((await this.#decode(response)) as GroupList);
+    if (response.status === 304 && known !== undefined) return known;
+    const list = (await this.#decode(response)) as GroupList;
+    const discovered = { resources: resourcesOf(list), stale: staleOf(list) };
     const { etag } = response.headers;
-    if (typeof etag === "string") this.#known.set(path, { etag, resources });
-    return resources;
+    if (typeof etag === "string") this.#known.set(path, { etag, ...discovered });
+    return discovered;
   }
+}
+
+function staleOf({ items = [] }: GroupList): readonly string[] {
+  return items.flatMap(({ metadata, versions = [] }) =>
+    versions.flatMap(({ version, freshness }) => (freshness === "Stale" ? [`${metadata?.name}/${version}`] : [])),
+  );
 }
 
 function resourcesOf({ items = [] }: GroupList): readonly DiscoveredResource[] {

@@ -10,7 +10,7 @@ export {
   startController,
 } from "./controller.ts";
 export { type CredentialsOfRequest, DelegatedAccess } from "./delegated-access.ts";
-export type { DiscoveredResource } from "./discovery.ts";
+export type { Discovered, DiscoveredResource } from "./discovery.ts";
 export {
   createEventRecorder,
   type EventRecorder,

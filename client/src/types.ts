@@ -1,6 +1,6 @@
 import type { GroupVersionResource, KubeObject } from "@tsukube/api";
 import type { ListMeta, Preconditions } from "@tsukube/api/types/meta-v1";
-import type { DiscoveredResource } from "./discovery.ts";
+import type { Discovered, DiscoveredResource } from "./discovery.ts";
 import type { MetadataEvent } from "./metadata-event.ts";
 
 export interface ObjectList<T> {
@@ -81,6 +81,8 @@ export interface Client {
   raw(method: string, path: string, body?: unknown): Promise<unknown>;
   /** Every resource that the server serves now, custom ones too; cheap to ask again. */
   discover(): Promise<readonly DiscoveredResource[]>;
+  /** The same, and the group versions such as "metrics.k8s.io/v1beta1" whose server does not answer. */
+  discoverAll(): Promise<Discovered>;
   close(): Promise<void>;
 }
 

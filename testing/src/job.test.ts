@@ -121,6 +121,7 @@ test("a suspended job stops its pods without counting them, and starts anew", as
   await cluster.clock.advance(1000);
   expect((await pods.list()).items).toEqual([]);
   expect(await conditions()).toEqual(["Suspended=True JobSuspended"]);
+  expect((await jobs.get("pi")).status?.startTime).toBeUndefined();
   await cluster.clock.advance(60_000);
   await jobs.patch("pi", { type: "merge", body: { spec: { suspend: false } } });
   await cluster.clock.advance(1000);

@@ -1,3 +1,4 @@
+import type { APIService } from "@tsukube/api/types/apiregistration-v1";
 import type { ConfigMap, Namespace, Pod } from "@tsukube/api/types/core-v1";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Cluster } from "./cluster.ts";
@@ -42,5 +43,24 @@ test("pods go first; as long as one is held nothing else goes, and the namespace
   expect((await maps().get("settings")).metadata?.deletionTimestamp).toBeUndefined();
   await pods().patch("held", { type: "merge", body: { metadata: { finalizers: null } } });
   await cluster.clock.advance(5000);
+  await expect(namespaces().get("shop")).rejects.toThrow(/not found/);
+});
+
+test("a namespace waits for a server that does not answer: who knows what it holds", async () => {
+  const kind = { group: "apiregistration.k8s.io", version: "v1", resource: "apiservices" };
+  const service = { name: "ext", namespace: "default" };
+  await cluster.client.resource<APIService>(kind).create({
+    metadata: { name: "v1.ext.example.com" },
+    spec: { group: "ext.example.com", version: "v1", groupPriorityMinimum: 100, versionPriority: 10, service },
+  });
+  await cluster.clock.advance(1000);
+  await maps().create({ metadata: { name: "settings" } });
+  await namespaces().delete("shop");
+  await cluster.clock.advance(5000);
+  expect((await maps().list()).items).toEqual([]);
+  const { conditions } = (await namespaces().get("shop")).status ?? {};
+  expect(conditions?.[0]).toMatchObject({ type: "NamespaceDeletionDiscoveryFailure", reason: "DiscoveryFailed" });
+  await cluster.client.resource(kind).delete("v1.ext.example.com");
+  await cluster.clock.advance(120_000);
   await expect(namespaces().get("shop")).rejects.toThrow(/not found/);
 });

@@ -11,6 +11,7 @@ beforeEach(async () => {
   world = await ScheduledCluster.start((client) => ({
     raw: client.raw.bind(client),
     discover: client.discover.bind(client),
+    discoverAll: client.discoverAll.bind(client),
     close: client.close.bind(client),
     resource: (...of) => refusing(client, ...of),
   }));

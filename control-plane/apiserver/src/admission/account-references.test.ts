@@ -1,4 +1,5 @@
 import type { ApiError } from "@tsukube/api";
+import type { Pod } from "@tsukube/api/types/core-v1";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -92,4 +93,16 @@ test("an ephemeral container has the Secrets of its pod's account", async () => 
     expect.objectContaining({ message }),
   ]);
   expect((await patch(all("own"))).status).toBe(200);
+});
+
+test("a pod that was copied from another has one token, and a new container of it too", async () => {
+  const body = { metadata: { name: "first" }, spec: { containers: [container()] } };
+  const { spec } = (await cluster.client.raw("POST", `${IN}/pods`, body)) as Pod;
+  const containers = [...(spec?.containers ?? []), container({ name: "debugger" })];
+  const copy = { metadata: { name: "copy" }, spec: { ...spec, containers } };
+  const copied = (await cluster.client.raw("POST", `${IN}/pods`, copy)) as Pod;
+  expect(copied.spec?.volumes).toEqual(spec?.volumes);
+  expect(copied.spec?.containers?.map(({ volumeMounts }) => volumeMounts)).toEqual(
+    [0, 1].map(() => spec?.containers?.[0]?.volumeMounts),
+  );
 });

@@ -58,12 +58,16 @@ export function serviceAccountAdmission(cache: WatchCache, random: Random): Admi
   }
 }
 
+const TOKEN_VOLUME = "kube-api-access-";
+
 function withToken(spec: PodSpec, random: Random): PodSpec {
   const isMounted = (container: Container): boolean =>
     (container.volumeMounts ?? []).some((mount) => mount.mountPath === MOUNT_PATH);
   const all = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
   if (all.every(isMounted)) return spec;
-  const volumeName = `kube-api-access-${nameSuffix(random)}`;
+  // what was copied from another pod has that one's
+  const copied = (spec.volumes ?? []).find(({ name }) => name.startsWith(TOKEN_VOLUME));
+  const volumeName = copied?.name ?? TOKEN_VOLUME + nameSuffix(random);
   const mount = <C extends Container>(container: C): C =>
     isMounted(container)
       ? container
@@ -78,7 +82,7 @@ function withToken(spec: PodSpec, random: Random): PodSpec {
     ...spec,
     containers: (spec.containers ?? []).map(mount),
     ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(mount) }),
-    volumes: [...(spec.volumes ?? []), tokenVolume(volumeName)],
+    ...(copied === undefined && { volumes: [...(spec.volumes ?? []), tokenVolume(volumeName)] }),
   };
 }
 

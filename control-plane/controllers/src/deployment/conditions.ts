@@ -23,20 +23,14 @@ export function withCondition(conditions: Conditions, next: Finding, now: number
     : withRenewed(conditions, next, now);
 }
 
-/** The conditions with this one, updated now: what it tells happened, perhaps again. */
+/** The conditions with this one, updated now and therefore last: what it tells happened, perhaps again. */
 export function withRenewed(conditions: Conditions, next: Finding, now: number): Conditions {
   const before = conditionOf(conditions, next.type);
   const time = formatTime(now);
   const lastTransitionTime = before?.status === next.status ? (before.lastTransitionTime ?? time) : time;
-  return replaced(conditions, { ...next, lastUpdateTime: time, lastTransitionTime });
+  return [...withoutCondition(conditions, next.type), { ...next, lastUpdateTime: time, lastTransitionTime }];
 }
 
 export function withoutCondition(conditions: Conditions, type: string): Conditions {
   return conditions.filter((condition) => condition.type !== type);
-}
-
-/** In its old place, so that the order tells nothing. */
-function replaced(conditions: Conditions, next: DeploymentCondition & Finding): Conditions {
-  if (conditionOf(conditions, next.type) === undefined) return [...conditions, next];
-  return conditions.map((condition) => (condition.type === next.type ? next : condition));
 }

@@ -38,9 +38,11 @@ export function progress(observed: Observed, plan: Plan, applied: Applied): Prog
   const tally = count(observed, plan, verdict);
   const suspension = plan.managed && verdict === undefined ? suspensionOf(job, now) : undefined;
   const started = job.status?.startTime ?? (isSuspended(job) ? undefined : formatTime(now));
-  const startTime = suspension?.turned === "Resumed" ? formatTime(now) : started;
+  const { turned } = suspension ?? {};
+  const startTime = turned === "Suspended" ? undefined : turned === "Resumed" ? formatTime(now) : started;
+  const { startTime: _before, ...tallied } = withTally(job.status ?? {}, tally);
   const status = {
-    ...withTally(job.status ?? {}, tally),
+    ...tallied,
     conditions: withVerdict(suspension?.conditions ?? job.status?.conditions ?? [], verdict, now),
     active,
     ready: census.ready - [...removed].filter((pod) => readySince(pod) !== undefined).length,
@@ -48,7 +50,7 @@ export function progress(observed: Observed, plan: Plan, applied: Applied): Prog
     ...(startTime !== undefined && { startTime }),
   };
   const { release, limited } = tally;
-  return { status: lean(status), release, verdict, limited, turned: suspension?.turned };
+  return { status: lean(status), release, verdict, limited, turned };
 }
 
 /** Pure: the status when the pods in `held` are all that still have the finalizer. */

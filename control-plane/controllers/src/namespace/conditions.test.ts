@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { conditionsOf, type Remains } from "./conditions.ts";
 
 const NOW = Date.UTC(2025, 0, 1);
-const NOTHING: Remains = { resources: new Map(), finalizers: new Map(), failures: [] };
+const NOTHING: Remains = { resources: new Map(), finalizers: new Map(), stale: [], failures: [] };
 const said = (remains: Remains) =>
   conditionsOf(remains, [], NOW).map(({ type, status, message }) => `${type} ${status} ${message}`);
 
@@ -23,9 +23,11 @@ test("what remains, what keeps it and what failed is said in a stable order", ()
       ["deployments.apps", 1],
     ]),
     finalizers: new Map([["example.com/mine", 2]]),
+    stale: ["ext.example.com/v1"],
     failures: ["b is denied", "a is denied"],
   };
-  expect(said(remains).slice(2)).toEqual([
+  expect(said(remains).filter((text) => text.includes(" True "))).toEqual([
+    "NamespaceDeletionDiscoveryFailure True Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: ext.example.com/v1: stale GroupVersion discovery: ext.example.com/v1",
     "NamespaceDeletionContentFailure True Failed to delete all resource types, 2 remaining: a is denied, b is denied",
     "NamespaceContentRemaining True Some resources are remaining: deployments.apps has 1 resource instances, pods. has 2 resource instances",
     "NamespaceFinalizersRemaining True Some content in the namespace has finalizers remaining: example.com/mine in 2 resource instances",

@@ -7,6 +7,8 @@ export interface Remains {
   readonly resources: ReadonlyMap<string, number>;
   /** Finalizers, with how many objects have them. */
   readonly finalizers: ReadonlyMap<string, number>;
+  /** Group versions whose server does not answer: what they have of the namespace is not known. */
+  readonly stale: readonly string[];
   /** Why resources could not be emptied. */
   readonly failures: readonly string[];
 }
@@ -26,9 +28,15 @@ export function conditionsOf(
   return [...before.filter(({ type }) => !types.has(type)), ...ours];
 }
 
-function findingsOf({ resources, finalizers, failures }: Remains): readonly NamespaceCondition[] {
+function findingsOf({ resources, finalizers, stale, failures }: Remains): readonly NamespaceCondition[] {
+  const undiscovered = `Discovery failed for some groups, ${stale.length} failing: unable to retrieve the complete list of server APIs`;
   return [
-    finding("NamespaceDeletionDiscoveryFailure", ["ResourcesDiscovered", "All resources successfully discovered"]),
+    finding(
+      "NamespaceDeletionDiscoveryFailure",
+      ["ResourcesDiscovered", "All resources successfully discovered"],
+      ["DiscoveryFailed", undiscovered],
+      stale.map((version) => `${version}: stale GroupVersion discovery: ${version}`),
+    ),
     finding("NamespaceDeletionGroupVersionParsingFailure", [
       "ParsedGroupVersions",
       "All legacy kube types successfully parsed",

@@ -43,22 +43,24 @@ export class NamespaceController {
     const namespace = this.#namespaces.get(name);
     if (namespace?.metadata?.deletionTimestamp === undefined) return SETTLED;
     if (!(namespace.spec?.finalizers ?? []).includes(FINALIZER)) return SETTLED;
-    const resources = (await this.#context.client.discover()).filter(
+    const { resources: all, stale } = await this.#context.client.discoverAll();
+    const resources = all.filter(
       ({ namespaced, verbs }) => namespaced && verbs.includes("delete") && verbs.includes("list"),
     );
     const isPods = ({ group, resource }: DiscoveredResource): boolean => group === "" && resource === "pods";
     const pods = await this.#empty(name, resources.filter(isPods));
     const isDone = pods.resources.size === 0 && pods.failures.length === 0;
     const rest = resources.filter((resource) => !isPods(resource));
-    const remains = isDone ? await this.#empty(name, rest) : pods;
+    const remains = { ...(isDone ? await this.#empty(name, rest) : pods), stale };
     const reported = await this.#report(namespace, remains);
     if (remains.failures.length > 0) throw new Error(remains.failures.join(", "));
+    if (stale.length > 0) throw new Error(`Cannot empty namespace "${name}": no answer from ${stale.join(", ")}`);
     if (remains.resources.size > 0) return { recheckAfterMs: RECHECK_MS };
     await this.#finalize(reported);
     return SETTLED;
   }
 
-  async #empty(namespace: string, resources: readonly DiscoveredResource[]): Promise<Remains> {
+  async #empty(namespace: string, resources: readonly DiscoveredResource[]): Promise<Omit<Remains, "stale">> {
     const left = new Map<string, number>();
     const finalizers = new Map<string, number>();
     const failures: string[] = [];
@@ -95,8 +97,8 @@ export class NamespaceController {
   async #report(namespace: Namespace, remains: Remains): Promise<Namespace> {
     const before = namespace.status?.conditions ?? [];
     const isLast = (namespace.spec?.finalizers ?? []).length === 1;
-    if (isLast && before.length === 0 && remains.resources.size === 0 && remains.failures.length === 0)
-      return namespace;
+    const { resources, failures, stale } = remains;
+    if (isLast && before.length === 0 && resources.size + failures.length + stale.length === 0) return namespace;
     const conditions = conditionsOf(remains, before, this.#context.clock.now());
     if (jsonEqual(conditions, before)) return namespace;
     const next = { ...namespace, apiVersion: "v1", kind: "Namespace", status: { ...namespace.status, conditions } };
