@@ -5,7 +5,7 @@ import type { Unstructured } from "../object.ts";
 import type { ObjectSchema } from "../schema.ts";
 import { schemaOfType } from "../schema-of.ts";
 import { prune } from "./prune.ts";
-import { applySchemaDefaults } from "./schema-defaults.ts";
+import { applySchemaDefaults, type Nulls } from "./schema-defaults.ts";
 
 /**
  * Decodes a custom resource: metadata by its type, the rest as it is, without fields that the schema does not know. Types are
@@ -45,6 +45,10 @@ export function cleanCustomResource(
 }
 
 /** Fills in the defaults of a custom resource. */
-export function defaultCustomResource<T extends Unstructured>(object: T, schema: ObjectSchema): T {
-  return applySchemaDefaults(object, schema);
+export function defaultCustomResource<T extends Unstructured>(
+  object: T,
+  schema: ObjectSchema,
+  nulls: Nulls = "drop",
+): T {
+  return applySchemaDefaults(object, schema, nulls);
 }

@@ -666,6 +666,20 @@ describe("objects", () => {
     await admin.send("DELETE", `${DEFINITIONS}/queries.${GROUP}`);
   });
 
+  test("lose nulls where none may be, but an apply with one is refused", async () => {
+    const body = thing({ sizes: null, preset: null, names: ["a"] }, "nulls");
+    const { object } = await admin.send("POST", `${THINGS}?dryRun=All`, body);
+    expect(object["spec"]).toEqual({ names: ["a"], preset: "one" });
+    const applied = { "content-type": "application/apply-patch+yaml" };
+    const why = async (query: string): Promise<unknown> =>
+      (await admin.send("PATCH", `${THINGS}/nulls?fieldManager=m${query}`, body, applied)).object.details?.causes;
+    const cause = { field: "spec.sizes", message: expect.stringContaining('must be of type object: "null"') };
+    expect(await why("&dryRun=All")).toMatchObject([cause]);
+    await admin.send("PATCH", `${THINGS}/nulls?fieldManager=m`, thing({ sizes: { a: 1 } }, "nulls"), applied);
+    expect(await why("")).toMatchObject([cause]);
+    await admin.send("DELETE", `${THINGS}/nulls`);
+  });
+
   test("have the columns that their definition names", async () => {
     const { object } = await admin.get(THINGS, { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" });
     const { columnDefinitions, rows } = object as unknown as {

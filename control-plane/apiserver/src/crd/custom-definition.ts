@@ -151,6 +151,10 @@ function detailsOf(
     apiVersion: apiVersionOf(gvk),
     kind: gvk.kind,
   });
+  const formed = (object: Unstructured, nulls: "drop" | "keep") => {
+    const { object: pruned, problems } = clean(object, schema);
+    return { object: inVersion(defaultCustomResource(pruned, schema, nulls)), problems };
+  };
   const selectableFields = (version.selectableFields ?? []).map(({ jsonPath = "" }) => jsonPath.replace(/^\./, ""));
   return {
     ...(scale !== undefined &&
@@ -172,10 +176,8 @@ function detailsOf(
     selectableFields,
     isEstablished: isEstablished(crd),
     isTerminating: isTrueOf(crd, "Terminating"),
-    prepare: (object) => {
-      const { object: pruned, problems } = clean(object, schema);
-      return { object: inVersion(defaultCustomResource(pruned, schema)), problems };
-    },
+    prepare: (object) => formed(object, "drop"),
+    complete: (object) => formed(object, "keep"),
     whole: (object) => {
       const own = schemaIn(parseApiVersion(object.apiVersion ?? "").version);
       return own === undefined ? object : defaultCustomResource(clean(object, own).object, own);

@@ -292,7 +292,7 @@ function formOf(
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw ApiError.badRequest("the patched object is not an object, expected one");
   try {
-    if (!definition.typed) return customFormOf(definition, value as unknown as Unstructured);
+    if (!definition.typed) return customFormOf(definition, value as unknown as Unstructured, isMap);
     const fitting = isMap ? fromUnstructured(value, definition.schema as ObjectSchema, live) : value;
     return normalizeChanged<Unstructured>(fitting, definition.schema, live);
   } catch (error) {
@@ -313,7 +313,9 @@ function unconvertible(definition: ResourceDefinition, { metadata }: Unstructure
 function customFormOf(
   definition: ResourceDefinition,
   object: Unstructured,
+  isApplied: boolean,
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
   normalize(object.metadata ?? {}, schemaOfType("meta/v1.ObjectMeta") as ObjectSchema);
-  return definition.custom?.prepare(object) ?? { object, problems: [] };
+  const form = isApplied ? definition.custom?.complete : definition.custom?.prepare;
+  return form?.(object) ?? { object, problems: [] };
 }

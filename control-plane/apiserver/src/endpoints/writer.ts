@@ -372,7 +372,7 @@ export class Writer {
   }
 
   #defaulted(definition: ResourceDefinition, object: Unstructured, live: Unstructured | undefined): Unstructured {
-    if (!definition.typed) return definition.custom?.prepare(object).object ?? object;
+    if (!definition.typed) return definition.custom?.complete(object).object ?? object;
     const whole = applyDefaults(definition, object);
     deepFreeze(whole); // as it will be stored: what has its defaults is known from now on
     const complete = definition.strategy.complete?.(whole, this.deps.clock.now()) ?? whole;

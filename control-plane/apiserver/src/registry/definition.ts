@@ -73,6 +73,8 @@ export interface CustomDetails {
   readonly isTerminating: boolean;
   /** Brings a decoded object into form: prunes, fills defaults. Returns unknown field paths. */
   readonly prepare: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
+  /** The same of an object that was read already: nulls that an apply or admission put where none may be stay, and are refused. */
+  readonly complete: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
   /** What lies in the store in another version: pruned, with the defaults of that version. */
   readonly whole: (object: Unstructured) => Unstructured;
   /** What was in another version, in this one: pruned; it has its defaults. */
