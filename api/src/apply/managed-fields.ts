@@ -45,6 +45,20 @@ export function decodeSentFields(entries: readonly ManagedFieldsEntry[] | undefi
   return decodeManagedFields(canonical);
 }
 
+/** What is wrong with entries as Kubernetes reads them strictly; undefined: nothing. */
+export function managedFieldsProblem(entries: readonly ManagedFieldsEntry[]): string | undefined {
+  for (const [index, { operation, apiVersion, fieldsType, fieldsV1 }] of entries.entries()) {
+    if (operation !== "Apply" && operation !== "Update") return "operation must be `Apply` or `Update`";
+    if (!apiVersion) return "apiVersion must not be empty";
+    if (!fieldsType) return `missing fieldsType in managed fields entry ${index}`;
+    if (fieldsType !== "FieldsV1")
+      return `invalid fieldsType ${JSON.stringify(fieldsType)} in managed fields entry ${index}`;
+    if (canonicalOf(fieldsV1 as Json | undefined) === undefined)
+      return `error decoding versioned set of managed fields entry ${index}`;
+  }
+  return undefined;
+}
+
 const MOST_FORMS = 256;
 const MOST_FORM_LENGTH = 16_384;
 /** What was made of FieldsV1, by their text: objects of one shape are sent with the same ones again and again. */

@@ -8,7 +8,7 @@ import type { RequestContext } from "../contracts.ts";
 export function withDistinctOwners(
   context: RequestContext,
   object: Unstructured,
-  made: "body" | "patch",
+  made: "body" | "patch" | "admission",
 ): Unstructured {
   const owners = object.metadata?.ownerReferences ?? [];
   if (owners.length < 2) return object;
@@ -21,7 +21,7 @@ export function withDistinctOwners(
     return false;
   });
   if (distinct.length === owners.length) return object;
-  const when = made === "patch" ? " after mutating admission happens" : "";
+  const when = made === "body" ? "" : " after mutating admission happens";
   context.warn(
     `.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject ` +
       `such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${again.join(", ")}`,

@@ -28,7 +28,9 @@ import type { Registry } from "../registry/registry.ts";
 import { type CachedObject, deepFreeze, withRevision } from "../storage/cached-object.ts";
 import { type Change, liesOtherwise, type ObjectStore, type Written } from "../storage/object-store.ts";
 import { forCreate, forUpdate, placed } from "./object-meta.ts";
+import { withDistinctOwners } from "./owner-references.ts";
 import { confined } from "./partial-writes.ts";
+import { withReadableManagers } from "./readable-managers.ts";
 import { statusMetadata, subresourceResets } from "./status-metadata.ts";
 import { writeOptions } from "./write-options.ts";
 
@@ -232,12 +234,14 @@ export class Writer {
 
   /** What admission makes of an object, which stays in the namespace that was asked for. @throws {ApiError} 400. */
   async #admitted(
-    { definition, namespace }: WriteRequest,
+    { context, definition, namespace }: WriteRequest,
     attributes: AdmissionRequest,
   ): Promise<Unstructured | undefined> {
-    const admitted = await this.deps.admission.mutate(attributes);
-    const isPlaced = admitted === attributes.object || admitted?.metadata?.namespace === namespace;
-    return admitted === undefined || isPlaced ? admitted : placed(admitted, definition, namespace, "");
+    const made = await this.deps.admission.mutate(attributes);
+    if (made === undefined || made === attributes.object) return made;
+    const readable = withReadableManagers(context, made, attributes.object);
+    const admitted = withDistinctOwners(context, readable, "admission");
+    return admitted.metadata?.namespace === namespace ? admitted : placed(admitted, definition, namespace, "");
   }
 
   /** What a client asked for, as admission lets it pass. */

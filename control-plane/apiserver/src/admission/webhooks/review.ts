@@ -12,10 +12,18 @@ import type { Status } from "@tsukube/api/types/meta-v1";
 import type { AdmissionAttributes, User } from "../../contracts.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { inForm, jsonOf, jsonTextOf, objectOf } from "../object-forms.ts";
-import type { Invocation } from "./webhook.ts";
+import type { Invocation, Webhook } from "./webhook.ts";
 
 /** The webhook did not answer, or not as it should: its failure policy decides. */
 export class WebhookFailure extends Error {}
+
+/** The version in which a webhook is asked and answers: the first that is known of those it takes. */
+export function reviewVersionOf({ spec }: Webhook): ReviewVersion {
+  const isKnown = (version: string): version is ReviewVersion => version === "v1" || version === "v1beta1";
+  return (spec.admissionReviewVersions ?? []).find(isKnown) ?? "v1";
+}
+
+type ReviewVersion = "v1" | "v1beta1";
 
 /** The text of an AdmissionReview (admission/v1, or v1beta1 for old webhooks) about a request. */
 export function reviewText(
@@ -24,7 +32,6 @@ export function reviewText(
   attributes: AdmissionAttributes,
   uid: string,
 ): string {
-  const version = (webhook.spec.admissionReviewVersions ?? []).find((one) => one === "v1" || one === "v1beta1") ?? "v1";
   const { subresource, name, namespace, operation, context, dryRun, options } = attributes;
   const request = {
     uid,
@@ -44,7 +51,7 @@ export function reviewText(
   const head = JSON.stringify(request).slice(0, -1);
   const object = `"object":${form(attributes.object)},"oldObject":${form(attributes.oldObject)}`;
   const tail = `"dryRun":${dryRun},"options":${options === undefined ? "null" : encodeUnstructuredText(options)}`;
-  return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/${version}","request":${head},${object},${tail}}}`;
+  return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/${reviewVersionOf(webhook)}","request":${head},${object},${tail}}}`;
 }
 
 function gvk({ group, version, kind }: GroupVersionKind): object {
@@ -60,8 +67,13 @@ function userInfo({ name, uid, groups, extra }: User): object {
   return { username: name, ...(uid !== undefined && { uid }), groups, ...(more && { extra }) };
 }
 
-/** Reads and checks a webhook's answer. @throws {WebhookFailure} */
-export function responseOf(body: Uint8Array, uid: string, mutating: boolean): AdmissionResponse {
+/** Reads and checks a webhook's answer; of v1beta1 the response alone. @throws {WebhookFailure} */
+export function responseOf(
+  body: Uint8Array,
+  version: ReviewVersion,
+  uid: string,
+  mutating: boolean,
+): AdmissionResponse {
   const invalid = (why: string): never => {
     throw new WebhookFailure(`received invalid webhook response: ${why}`);
   };
@@ -73,8 +85,7 @@ export function responseOf(body: Uint8Array, uid: string, mutating: boolean): Ad
   }
   const { response } = review;
   if (!response) return invalid("webhook response was absent");
-  if (review.apiVersion === "admission.k8s.io/v1beta1")
-    return response.patch ? { ...response, patchType: "JSONPatch" } : response;
+  if (version === "v1beta1") return response.patch ? { ...response, patchType: "JSONPatch" } : response;
   if (response.uid !== uid) invalid(`expected response.uid="${uid}", got "${response.uid ?? ""}"`);
   if (review.apiVersion !== "admission.k8s.io/v1" || review.kind !== "AdmissionReview") {
     const { apiVersion = "", kind = "" } = review;

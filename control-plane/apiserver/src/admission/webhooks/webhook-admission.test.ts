@@ -198,6 +198,12 @@ describe("a validating webhook", () => {
     await expect(create()).rejects.toThrow(/expected response.uid="[0-9a-f-]+", got "other"/);
   });
 
+  test("that is asked in v1beta1 need say no more than its response", async () => {
+    await configure("validating", "old", { admissionReviewVersions: ["v1beta1", "v1"] });
+    answer = () => ({ httpBody: { response: { allowed: true } } });
+    await expect(create()).resolves.toBeDefined();
+  });
+
   test("that is not there keeps everything out, unless failures are to be ignored", async () => {
     const clientConfig = { url: "https://127.0.0.1:1/x", caBundle };
     await configure("validating", "gone", { clientConfig });
@@ -348,6 +354,21 @@ describe("a mutating webhook", () => {
     await expect(
       send("POST", `${IN}/services`, { metadata: { name: "t" }, spec: { ports: [{ port: 80 }] } }),
     ).rejects.toThrow("spec.ports[0].port: Invalid value: 70000");
+  });
+
+  test("that spoils owners and managed fields is put right, with a warning of each", async () => {
+    const owner = { apiVersion: "v1", kind: "Node", name: "n", uid: "u" };
+    await configure("mutating", "spoils");
+    const path = "/metadata/managedFields/0/fieldsType";
+    const spoilt = { op: "add", path: "/metadata/ownerReferences", value: [owner, owner] };
+    answer = () => patch(spoilt, { op: "remove", path });
+    const { metadata } = await create({ a: "b" });
+    expect(metadata?.ownerReferences).toEqual([owner]);
+    expect(metadata?.managedFields).toMatchObject([{ fieldsType: "FieldsV1", fieldsV1: { "f:data": {} } }]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/managedFields was in an invalid state after admission.* missing fieldsType .* entry 0$/),
+      expect.stringMatching(/ownerReferences contains duplicate entries after mutating admission happens;.*: u$/),
+    ]);
   });
 
   test("whose patch is none has failed, one whose patch does not fit is at fault, and an empty one changes nothing", async () => {

@@ -9,7 +9,7 @@ import type { WatchCache } from "../../storage/watch-cache.ts";
 import { conditionsHold, requestBindings } from "../cel-request.ts";
 import { inForm } from "../object-forms.ts";
 import { isOfPolicies } from "../policies/policy.ts";
-import { denial, patched, responseOf, reviewText, WebhookFailure } from "./review.ts";
+import { denial, patched, responseOf, reviewText, reviewVersionOf, WebhookFailure } from "./review.ts";
 import { type Invocation, invocationOf, type Webhook, webhooksOf } from "./webhook.ts";
 import { WebhookAnnotations } from "./webhook-annotations.ts";
 import { WebhookClient } from "./webhook-client.ts";
@@ -179,7 +179,7 @@ class WebhookCaller {
       const call = { config: spec.clientConfig, body, signal: attributes.context.signal };
       const timeout = spec.timeoutSeconds ?? undefined;
       const answer = await this.#client.post({ ...call, ...(timeout !== undefined && { timeoutSeconds: timeout }) });
-      response = responseOf(answer, uid, notes.kind === "mutating");
+      response = responseOf(answer, reviewVersionOf(invocation.webhook), uid, notes.kind === "mutating");
     } catch (error) {
       return this.#failed(invocation.webhook, error, notes);
     }
