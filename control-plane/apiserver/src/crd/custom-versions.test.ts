@@ -248,6 +248,28 @@ describe("a conversion webhook", () => {
     expect(dry).toMatchObject({ apiVersion: "example.com/v2", host: "h", port: "1" });
   });
 
+  test("has written what answers to writes tell, too: they are what a read would be", async () => {
+    const versions = [
+      version("v1", { ...V1, kept: { type: "string", default: "k" } }, true),
+      version("v2", { ...V2, kept: text }, false),
+    ];
+    await send("PATCH", `${CRDS}/hosts.example.com`, { spec: { versions } });
+    const noted = (object: object, apiVersion: string): object => {
+      const { metadata, ...rest } = object as Unstructured;
+      return { ...rest, metadata: { ...metadata, labels: { ...metadata?.labels, to: apiVersion.replace("/", ".") } } };
+    };
+    reply = ({ request: { uid, objects, desiredAPIVersion } }) => ({
+      uid,
+      result: { status: "Success" },
+      convertedObjects: objects.map((object) => noted(convert(object, desiredAPIVersion), desiredAPIVersion)),
+    });
+    const made = await send("POST", items("v2"), host("v2", "x", { host: "h", port: "1" }));
+    expect(made).toMatchObject({ host: "h", port: "1", kept: "k", metadata: { labels: { to: "example.com.v2" } } });
+    expect(await send("GET", `${items("v2")}/x`)).toEqual(made);
+    const changed = await send("PATCH", `${items("v2")}/x`, { port: "2" });
+    expect(await send("GET", `${items("v2")}/x`)).toEqual(changed);
+  });
+
   test("is told numbers that JavaScript cannot hold as they are", async () => {
     const size = { type: "integer", format: "int64" };
     const versions = [version("v1", { ...V1, size }, true), version("v2", { ...V2, size }, false)];

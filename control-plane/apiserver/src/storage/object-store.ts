@@ -240,10 +240,12 @@ export class ObjectStore implements ObjectWriter {
     );
     await this.cache.reached(revision);
     const now = this.cache.get(key);
-    if (now?.revision !== revision || needsWebhook(definition, now))
-      return { object: withRevision(decided.object, revision), revision };
-    // what the version that is stored lacks is gone
-    if (!isStoredVersion(definition)) return { object: this.view(definition, now), revision };
+    if (now?.revision !== revision) return { object: withRevision(decided.object, revision), revision };
+    // what the version that is stored lacks is gone, and what it has by default is there
+    if (!isStoredVersion(definition)) {
+      await this.readable(definition, [now]);
+      return { object: this.view(definition, now), revision };
+    }
     const { object } = now;
     this.#written.set(object, now);
     return { object, revision };
