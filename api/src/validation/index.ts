@@ -1,3 +1,4 @@
+export * from "./ca-bundle.ts";
 export { type QosClass, qosClassOf } from "./core/pod-resize.ts";
 export { isExtendedResource } from "./core/resources.ts";
 export { tolerationErrors } from "./core/scheduling.ts";

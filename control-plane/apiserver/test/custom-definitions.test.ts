@@ -290,6 +290,34 @@ describe("a definition that is deleted", () => {
   });
 });
 
+test("a definition is established once the authority of its conversion webhook is one, and keeps one", async () => {
+  const converted = (caBundle: string): object => ({
+    strategy: "Webhook",
+    webhook: {
+      clientConfig: {
+        service: { namespace: "default", name: "w" },
+        caBundle: Buffer.from(caBundle).toString("base64"),
+      },
+      conversionReviewVersions: ["v1"],
+    },
+  });
+  const { metadata, spec } = definition({ plural: "as", kind: "A" });
+  await admin.send("POST", DEFINITIONS, { metadata, spec: { ...(spec as object), conversion: converted("Cg==") } });
+  await toSay("as", "Established", "False InvalidCABundle");
+  await patch("as", { conversion: converted(server.ca) });
+  await toSay("as", "Established", "True InitialNamesAccepted");
+  const text = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+  const why = async (caBundle: string) => causes(await patch("as", { conversion: converted(caBundle) }));
+  const at = "spec.conversion.webhookClientConfig.caBundle: Invalid value: ";
+  expect(await why(" \n")).toEqual([
+    `${at}"IAo=": unable to load root certificates: unable to parse bytes as PEM block`,
+  ]);
+  expect((await why(text))[0]).toMatch(/no valid certificate authority data seen$/);
+  expect((await why(text.replaceAll("PUBLIC KEY", "CERTIFICATE")))[0]).toMatch(
+    /unable to load root certificates: failed to parse certificate: x509: malformed certificate$/,
+  );
+});
+
 describe("groups of the Kubernetes community", () => {
   const GROUPS: readonly (readonly [string, string, string])[] = [
     ["approved.k8s.io", "https://example.com/pull/1", "True ApprovedAnnotation"],

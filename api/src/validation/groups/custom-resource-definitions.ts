@@ -3,6 +3,7 @@ import { structuralErrors } from "../../crd/structural.ts";
 import { ruleErrors } from "../../crd/validation-rules.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
+import { caBundleProblem } from "../ca-bundle.ts";
 import {
   all,
   type Check,
@@ -305,13 +306,25 @@ const restState: Check = (object, at, errors) => {
     errors.push(fieldError.invalid("spec.preserveUnknownFields", true, PRESERVED));
 };
 
-/** The group and plural are fixed for ever; scope and kind once the names are established. */
-const identityStays: UpdateCheck = (next, old) => {
-  const conditions = listOf(valueAt(old, "status.conditions"));
-  const established = conditions.some(
+function wasEstablished(old: unknown): boolean {
+  return listOf(valueAt(old, "status.conditions")).some(
     (one) => member(one, "type") === "Established" && member(one, "status") === "True",
   );
-  const paths = [...(established ? ["spec.scope", "spec.names.kind"] : []), "spec.group", "spec.names.plural"];
+}
+
+const BUNDLE = "spec.conversion.webhook.clientConfig.caBundle";
+
+/** One that is none stands in the way of being established; what is established keeps one that is, if it had one. */
+const bundleStays: UpdateCheck = (next, old) => {
+  const why = caBundleProblem(valueAt(next, BUNDLE));
+  if (why === undefined || valueAt(next, "spec.conversion.strategy") !== "Webhook" || !wasEstablished(old)) return [];
+  if (caBundleProblem(valueAt(old, BUNDLE)) !== undefined) return [];
+  return [fieldError.invalid("spec.conversion.webhookClientConfig.caBundle", valueAt(next, BUNDLE), why)];
+};
+
+/** The group and plural are fixed for ever; scope and kind once the names are established. */
+const identityStays: UpdateCheck = (next, old) => {
+  const paths = [...(wasEstablished(old) ? ["spec.scope", "spec.names.kind"] : []), "spec.group", "spec.names.plural"];
   return paths.filter((path) => changed(next, old, path)).map((path) => immutableError(next, path));
 };
 
@@ -319,6 +332,10 @@ export const CUSTOM_RESOURCES = {
   "apiextensions.k8s.io/CustomResourceDefinition": {
     state: all(nameMatches, specState, restState),
     updateState: (next) => run(specState, next),
-    update: (next, old, context) => [...identityStays(next, old, context), ...run(restState, next)],
+    update: (next, old, context) => [
+      ...bundleStays(next, old, context),
+      ...identityStays(next, old, context),
+      ...run(restState, next),
+    ],
   },
 } satisfies RuleTable;

@@ -1,4 +1,4 @@
-import { isTrueOf, jsonEqual, type Unstructured, withCondition } from "@tsukube/api";
+import { caBundleProblem, isTrueOf, jsonEqual, type Unstructured, withCondition } from "@tsukube/api";
 import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
 import { type Clock, detach, formatTime, type Logger } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
@@ -193,7 +193,7 @@ function reported(
   group: readonly CustomResourceDefinition[],
   now: string,
 ): CustomResourceDefinition {
-  let next = areAccepted(crd) ? crd : named(crd, acceptedNames(crd, group), now);
+  let next = established(areAccepted(crd) ? crd : named(crd, acceptedNames(crd, group), now), now);
   const approval = approvalOf(crd);
   if (approval !== undefined) next = withCondition(next, approval, now);
   const [type, message] = ["Terminating", "CustomResource deletion is in progress"];
@@ -203,18 +203,22 @@ function reported(
     : next;
 }
 
-/** Whoever is established stays so, whatever names it asks for later. */
 function named(crd: CustomResourceDefinition, { names, conflict }: Naming, now: string): CustomResourceDefinition {
   const status = { ...crd.status, acceptedNames: names } as NonNullable<CustomResourceDefinition["status"]>;
   const accepted =
     conflict === undefined
       ? ({ status: "True", reason: "NoConflicts", message: "no conflicts found" } as const)
       : ({ status: "False", ...conflict } as const);
-  const next = withCondition({ ...crd, status }, { type: "NamesAccepted", ...accepted }, now);
-  if (isEstablished(crd)) return next;
-  const [reason, message] =
-    conflict === undefined
-      ? ["InitialNamesAccepted", "the initial names have been accepted"]
-      : ["NotAccepted", "not all names are accepted"];
-  return withCondition(next, { type: "Established", status: conflict ? "False" : "True", reason, message }, now);
+  return withCondition({ ...crd, status }, { type: "NamesAccepted", ...accepted }, now);
+}
+
+/** Whoever is established stays so, whatever names it asks for later. */
+function established(crd: CustomResourceDefinition, now: string): CustomResourceDefinition {
+  if (isEstablished(crd)) return crd;
+  const condition = !isTrueOf(crd, "NamesAccepted")
+    ? ({ status: "False", reason: "NotAccepted", message: "not all names are accepted" } as const)
+    : caBundleProblem(crd.spec?.conversion?.webhook?.clientConfig?.caBundle) !== undefined
+      ? ({ status: "False", reason: "InvalidCABundle", message: "The conversion webhook CABundle is invalid" } as const)
+      : ({ status: "True", reason: "InitialNamesAccepted", message: "the initial names have been accepted" } as const);
+  return withCondition(crd, { type: "Established", ...condition }, now);
 }
