@@ -48,6 +48,7 @@ test("pods come one after the other, each once its predecessor is ready, with a 
   expect(await actor.names()).toEqual(["web-0", "web-1"]);
   await actor.settle();
   const [, pod] = await actor.list();
+  expect(pod?.metadata?.generateName).toBe("web-");
   expect(pod?.spec).toMatchObject({ hostname: "web-1", subdomain: "web" });
   const { status } = await sets.get("web");
   expect(pod?.metadata?.labels).toEqual({

@@ -2,7 +2,7 @@ import type { KubeObject } from "@tsukube/api";
 import type { Pod, PodTemplateSpec } from "@tsukube/api/types/core-v1";
 import type { OwnerReference } from "@tsukube/api/types/meta-v1";
 
-/** A pod of `owner` from a template, named by the server with the owner's name as prefix unless `name` is given. */
+/** A pod of `owner` from a template, named by the server with the owner's name as prefix, which it tells even if `name` is given. */
 export function podFromTemplate(
   owner: KubeObject,
   reference: OwnerReference,
@@ -14,7 +14,8 @@ export function podFromTemplate(
     apiVersion: "v1",
     kind: "Pod",
     metadata: {
-      ...(name === undefined ? { generateName: `${owner.metadata?.name}-` } : { name }),
+      generateName: `${owner.metadata?.name}-`,
+      ...(name === undefined ? {} : { name }),
       namespace: owner.metadata?.namespace ?? "",
       ...(labels === undefined ? {} : { labels }),
       ...(annotations === undefined ? {} : { annotations }),
