@@ -162,8 +162,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const nodePorts = storedNodePorts(cache) ?? options.nodePorts;
   const giving = { cache, holdings, nodePorts, random, clock, metrics };
   const services = new ServiceAllocator({ ...giving, cidr: serviceCidr });
-  const addresses = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
-  store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
+  store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, registry }));
   const plugins = chosenPlugins(options);
   const { pluginConfigurations = {} } = options;
   expectConfigured(plugins, pluginConfigurations);
@@ -265,10 +264,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     options.bootstrapObjects ?? {},
     gatedRoles(gates),
     { "v1 configmaps": [legacyTokenTracking(clock.now())] },
-    { [SERVICE_CIDRS]: [serviceRange(serviceCidr, clock.now())] },
+    { [SERVICE_CIDRS]: [serviceRange(serviceCidr)] },
   ];
   await bootstrap({ store, registry, clock, random, more });
-  await widenedServiceRange(store, registry, serviceCidr);
+  await widenedServiceRange({ store, registry, clock }, serviceCidr);
   await localServices({ store, registry, clock, random });
   const { requestHeaders } = options;
   const frontProxyCa = requestHeaders?.ca ?? options.frontProxy?.ca;
@@ -285,7 +284,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   new CustomServices({ store, registry, clock, random, logger, lifetime });
   new FlowSchemaStatus({ store, registry, clock, logger, lifetime });
   new AddressObjects({ store, registry, clock, random, logger, lifetime });
-  new PolicyTypeChecker(store, registry, logger);
+  new PolicyTypeChecker(store, registry, clock, logger);
   const hooks = new WebhookClient(cache, clock, random);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
   const upgrades = new Upgrades({ chain, admission, aggregator, streams, proxy, logger });

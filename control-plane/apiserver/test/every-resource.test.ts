@@ -140,7 +140,7 @@ function stored(name: string, info: ResourceInfo): void {
     });
 
     test("is listed as it is read, alone by its name", async () => {
-      const found = (await get(path)).object as unknown as { readonly items: readonly Unstructured[] };
+      const found = (await cluster.client.raw("GET", path)) as unknown as { readonly items: readonly Unstructured[] };
       const listed = found.items.find(({ metadata }) => metadata?.uid === live.metadata?.uid);
       expect(normalized({ ...listed, apiVersion, kind })).toEqual(normalized(live));
       const named = encodeURIComponent(`metadata.name=${live.metadata?.name}`);

@@ -14,7 +14,6 @@ interface Reason {
 
 const EMPTY =
   "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart";
-const UNTRACKED = "what the server writes itself is not tracked";
 const LATER = "upstream's controllers in the server write a moment after it answers, ours before or sooner";
 
 const REASONS: readonly Reason[] = [
@@ -184,28 +183,7 @@ const REASONS: readonly Reason[] = [
     part: /annotations$/,
     because: "upstream's rows show its internal form",
   },
-  {
-    scenario: /customresourcedefinitions|apiservices|flowschemas/,
-    part: /managedFields$/,
-    when: (a, b) => withoutServers(a) === withoutServers(b),
-    because: UNTRACKED,
-  },
-  {
-    scenario: /customresourcedefinitions|apiservices|flowschemas/,
-    line: /application\/(?:merge|json)-patch\+json\] /,
-    part: /^causes$/,
-    a: /kube-apiserver|api-priority-and-fairness-config-consumer-v1/,
-    because: UNTRACKED,
-  },
 ];
-
-const SERVERS: ReadonlySet<string> = new Set(["kube-apiserver", "api-priority-and-fairness-config-consumer-v1"]);
-
-/** Owners, in JSON, without those that are parts of upstream's server. */
-function withoutServers(owners: string): string {
-  const entries = owners.startsWith("[") ? (JSON.parse(owners) as readonly { readonly manager: string }[]) : [];
-  return JSON.stringify(entries.filter(({ manager }) => !SERVERS.has(manager)));
-}
 
 /** Causes, in JSON, without the places of the volumes that they are about. */
 function withoutPlaces(causes: string): string {

@@ -16,6 +16,7 @@ import {
 import type { Pod, ResourceQuota } from "@tsukube/api/types/core-v1";
 import type { Clock } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore, TryChange } from "../storage/object-store.ts";
 import { type LimitedResource, uncoveredText } from "./limited-resources.ts";
@@ -106,12 +107,14 @@ function afterwards(clock: Clock, attributes: AdmissionAttributes, quota: Resour
   return after;
 }
 
-async function charge({ store, registry, clock }: QuotaDeps, attributes: AdmissionAttributes, name: string) {
+async function charge(deps: QuotaDeps, attributes: AdmissionAttributes, name: string) {
+  const { store, registry, clock } = deps;
   const definition = registry.get("", "v1", "resourcequotas")!;
   const change: TryChange = async (live) => {
     const after = live === undefined ? undefined : afterwards(clock, attributes, live as ResourceQuota);
     if (live === undefined || after === undefined) return { type: "none" };
-    return { type: "put", object: { ...live, status: { ...(live["status"] as object), used: usageText(after) } } };
+    const next = { ...live, status: { ...(live["status"] as object), used: usageText(after) } };
+    return { type: "put", object: updatedByServer(deps, definition, live, next, { subresource: "status" }) };
   };
   const { context, namespace } = attributes;
   await store.update(definition, store.keyOf(definition, namespace, name), change, context.time);

@@ -1,6 +1,7 @@
 import { jsonEqual, type Unstructured } from "@tsukube/api";
 import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
 import { type Clock, detach, formatTime, type Lifetime, type Logger, messageOf, withinTime } from "@tsukube/foundation";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -171,7 +172,8 @@ export class AvailabilityController {
       const { status, reason, message } = verdict;
       const condition = { type: "Available", status, lastTransitionTime, reason, message };
       const others = conditions.filter(({ type }) => type !== "Available");
-      return { type: "put", object: { ...live, status: { conditions: [...others, condition] } } as Unstructured };
+      const next = { ...live, status: { conditions: [...others, condition] } } as Unstructured;
+      return { type: "put", object: updatedByServer(this.#deps, definition, live, next, { subresource: "status" }) };
     });
   }
 }

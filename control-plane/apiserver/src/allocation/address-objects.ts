@@ -1,6 +1,7 @@
 import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
 import type { IPAddress } from "@tsukube/api/types/networking-v1";
 import { type Clock, detach, formatTime, type Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Change, ObjectStore } from "../storage/object-store.ts";
 import { ALLOCATOR, addressesOf, addressObject, MANAGER, SERVICES } from "./service-values.ts";
@@ -79,7 +80,8 @@ export class AddressObjects {
     if (live !== undefined && (!isOurs || isRight)) return { type: "none" };
     const identity = { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
     const object = { ...wanted, metadata: { ...wanted.metadata, ...identity } };
-    return { type: "put", object: normalize<Unstructured>(object, this.#definition.schema).object };
+    const next = normalize<Unstructured>(object, this.#definition.schema).object;
+    return { type: "put", object: updatedByServer(this.#deps, this.#definition, live, next) };
   }
 
   #abandoned(address: string, live: Unstructured): Change {

@@ -1,7 +1,8 @@
 import { normalize, type Unstructured } from "@tsukube/api";
 import { type Clock, formatTime, type Random } from "@tsukube/foundation";
 import { type Mutation, StoreError } from "@tsukube/store";
-import type { ResourceDefinition } from "../registry/definition.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
+import type { Registry } from "../registry/registry.ts";
 import { type Companions, encodeStored } from "../storage/object-store.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { NODE_PORT_RECORD, notedPorts, noting, type PortRange } from "./node-port-record.ts";
@@ -11,8 +12,7 @@ import { addressesOf, addressObject, IP_ADDRESSES, isOf, portsOf } from "./servi
 export interface ServiceRecordsDeps {
   readonly cache: WatchCache;
   readonly holdings: ServiceHoldings;
-  /** Of IPAddresses. */
-  readonly definition: ResourceDefinition;
+  readonly registry: Registry;
   readonly nodePorts: PortRange;
   readonly clock: Clock;
   readonly random: Random;
@@ -71,14 +71,16 @@ export class ServiceRecords implements Companions {
   }
 
   #take(address: string, service: string): readonly Mutation[] {
-    const { cache, definition, random, clock } = this.#deps;
+    const { cache, registry, random, clock } = this.#deps;
+    const definition = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
     const key = IP_ADDRESSES + address;
     const cached = cache.get(key);
     if (cached !== undefined && isOf(cached.object, service)) return [];
     const bare = addressObject(address, service);
     const identity = { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
     const whole = { ...bare, metadata: { ...bare.metadata, ...identity } };
-    const { value, index } = encodeStored(definition, normalize<Unstructured>(whole, definition.schema).object);
+    const { object } = normalize<Unstructured>(whole, definition.schema);
+    const { value, index } = encodeStored(definition, updatedByServer(this.#deps, definition, undefined, object));
     return [{ type: "put", key, value, index, expected: "absent" }];
   }
 

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Secret, ServiceAccount } from "@tsukube/api/types/core-v1";
 import { type Clock, formatTime, type Logger, messageOf } from "@tsukube/foundation";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
@@ -98,7 +99,8 @@ export function legacyUseNotes(
       .update(definition, store.keyOf(definition, namespace, name), async (live) => {
         if (live?.metadata?.uid !== uid || isNoted(live as Secret)) return { type: "none" };
         const labels = { ...live?.metadata?.labels, [LAST_USED]: dayAt(clock.now()) };
-        return { type: "put", object: { ...live!, metadata: { ...live?.metadata, labels } } };
+        const next = { ...live!, metadata: { ...live?.metadata, labels } };
+        return { type: "put", object: updatedByServer({ registry, clock }, definition, live, next) };
       })
       .catch((error: unknown) =>
         logger.warn("cannot note the use of a token", { namespace, name, error: messageOf(error) }),

@@ -4,6 +4,7 @@ import type { ConfigMap } from "@tsukube/api/types/core-v1";
 import { detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundation";
 import type { RequestHeaders } from "../authentication/request-headers.ts";
 import type { WriterDeps } from "../endpoints/writer.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
 
 const NAME = "extension-apiserver-authentication";
 const CLIENT_CA = "client-ca-file";
@@ -47,7 +48,8 @@ export async function authenticationConfig(
       const identity = live?.metadata ?? { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
       const metadata = { ...identity, name: NAME, namespace: "kube-system" };
       const object = { kind: "ConfigMap", apiVersion: "v1", metadata, data };
-      return { type: "put", object: normalize<Unstructured>(object, definition.schema).object };
+      const next = normalize<Unstructured>(object, definition.schema).object;
+      return { type: "put", object: updatedByServer({ registry, clock }, definition, live, next) };
     });
   await write();
   const stop = store.cache.subscribe(key, () =>

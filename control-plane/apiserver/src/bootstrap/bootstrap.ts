@@ -1,6 +1,8 @@
 import { factsText, normalize, parseApiVersion, type Unstructured } from "@tsukube/api";
 import type { PolicyRule, Subject } from "@tsukube/api/types/rbac-v1";
 import { type Clock, formatTime, type Random } from "@tsukube/foundation";
+import { FLOW_STATUS_WRITER } from "../flow-control/flow-schema-status.ts";
+import { statusAppliedByServer, updatedByServer } from "../ownership/own-fields.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -40,6 +42,8 @@ export interface BootstrapDeps {
   readonly more: readonly BootstrapObjects[];
 }
 
+type Bootstrapped = Unstructured & { readonly status?: { readonly conditions?: readonly object[] } };
+
 /** By "group/version resource". */
 export type BootstrapObjects = Readonly<Record<string, readonly object[]>>;
 
@@ -57,12 +61,24 @@ export async function bootstrap(
     const revise = REVISIONS[resource];
     const own = revise === undefined ? [] : (facts[resource] ?? []);
     const others = deps.more.flatMap((objects) => (objects[resource] ?? []) as readonly Unstructured[]);
-    for (const object of [...own, ...others]) writes.push(ensure(deps, resource, object, revise ?? leftAlone));
+    for (const object of [...own, ...others])
+      writes.push(ensure(deps, resource, dated(object, deps.clock.now()), revise ?? leftAlone));
   }
   await Promise.all(writes);
 }
 
-async function ensure(deps: BootstrapDeps, where: string, wanted: Unstructured, revise: Revise): Promise<void> {
+/** Conditions without a time are so from now on. */
+function dated(object: Bootstrapped, now: number): Bootstrapped {
+  const { status } = object;
+  if (status?.conditions === undefined) return object;
+  const lastTransitionTime = formatTime(now);
+  return {
+    ...object,
+    status: { ...status, conditions: status.conditions.map((each) => ({ lastTransitionTime, ...each })) },
+  };
+}
+
+async function ensure(deps: BootstrapDeps, where: string, wanted: Bootstrapped, revise: Revise): Promise<void> {
   const [apiVersion = "", resource = ""] = where.split(" ");
   const { group, version } = parseApiVersion(apiVersion);
   const definition = deps.registry.get(group, version, resource);
@@ -74,10 +90,38 @@ async function ensure(deps: BootstrapDeps, where: string, wanted: Unstructured, 
       live === undefined
         ? { ...fresh, kind: definition.kind, apiVersion, metadata: madeNow(deps, definition, fresh) }
         : revise(live, wanted);
-    return object === live
-      ? { type: "none" }
-      : { type: "put", object: normalize<Unstructured>(object, definition.schema).object };
+    if (object === live) return { type: "none" };
+    const next = normalize<Unstructured>(object, definition.schema).object;
+    return { type: "put", object: owned(deps, definition, live, next, wanted) };
   });
+}
+
+/** Parts of the server that write under names of their own. @see KEP-1040, KEP-1880. */
+const WRITERS: Readonly<Record<string, { readonly manager?: string; readonly statusManager?: string }>> = {
+  flowschemas: { manager: "api-priority-and-fairness-config-producer-v1", statusManager: FLOW_STATUS_WRITER },
+  prioritylevelconfigurations: { manager: "api-priority-and-fairness-config-producer-v1" },
+  servicecidrs: { statusManager: "kubernetes-service-cidr-controller" },
+};
+
+function owned(
+  deps: BootstrapDeps,
+  definition: ResourceDefinition,
+  live: Unstructured | undefined,
+  next: Unstructured,
+  wanted: Bootstrapped,
+): Unstructured {
+  const { statusManager, ...writer } = WRITERS[definition.resource] ?? {};
+  const object = updatedByServer(deps, definition, live, next, { ...writer, sent: withoutFinalizers(next) });
+  const { status } = wanted;
+  if (live !== undefined || statusManager === undefined || status === undefined) return object;
+  return statusAppliedByServer(deps, definition, object, status, statusManager);
+}
+
+/** Those of a Namespace are given to it. */
+function withoutFinalizers(object: Unstructured): Unstructured {
+  if (object.kind !== "Namespace") return object;
+  const { spec: _spec, ...rest } = object;
+  return rest as Unstructured;
 }
 
 /** What was a part of another binding once is made for whom that was changed to be for. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { normalize, type Unstructured } from "@tsukube/api";
 import type { Lease } from "@tsukube/api/types/coordination-v1";
 import { formatMicroTime, formatTime, type Random } from "@tsukube/foundation";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -51,13 +52,12 @@ export class IdentityLease {
 
   async #renew(): Promise<void> {
     const { store } = this.#deps;
-    await store.update(this.#definition, this.#key(this.#name), async (live) => ({
-      type: "put",
-      object: normalize<Unstructured>(
-        this.#renewed(live as (Lease & Unstructured) | undefined),
-        this.#definition.schema,
-      ).object,
-    }));
+    const definition = this.#definition;
+    await store.update(definition, this.#key(this.#name), async (live) => {
+      const renewed = this.#renewed(live as (Lease & Unstructured) | undefined);
+      const { object } = normalize<Unstructured>(renewed, definition.schema);
+      return { type: "put", object: updatedByServer(this.#deps, definition, live, object) };
+    });
   }
 
   #renewed(live: (Lease & Unstructured) | undefined): object {

@@ -3,6 +3,7 @@ import type { Service } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
 import { addressAt, familyOf, parseIpNetwork } from "@tsukube/foundation/ip-network";
 import { counted, type WriterDeps } from "../endpoints/writer.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
 
 /** Where a server is reached. */
 export interface Advertised {
@@ -75,11 +76,19 @@ function withPort({ spec, status }: Service, targetPort: number): object {
   return { spec: { ...spec, ports }, status };
 }
 
+/** Families follow from the address that a Service asks for: who writes it does not own them. */
+function withoutGiven(object: Service & Unstructured): Unstructured {
+  if (object.spec?.clusterIP === undefined) return object;
+  const { clusterIPs: _addresses, ipFamilies: _families, ...spec } = object.spec;
+  return { ...object, spec } as Unstructured;
+}
+
 async function ensure(
-  { store, registry, random, clock }: WriterDeps,
+  deps: WriterDeps,
   [group, version, resource]: readonly [string, string, string],
   content: Content,
 ): Promise<void> {
+  const { store, registry, random, clock } = deps;
   const definition = registry.get(group, version, resource)!;
   const key = store.keyOf(definition, "default", "kubernetes");
   await store.update(definition, key, async (live) => {
@@ -98,8 +107,9 @@ async function ensure(
       ...wanted.rest,
     };
     const object = normalize<Unstructured>(whole, definition.schema).object;
-    if (live === undefined) return { type: "put", object };
-    if (jsonEqual(object, live)) return { type: "none" };
-    return { type: "put", object: definition.strategy.generation ? counted(definition, object, live) : object };
+    if (live !== undefined && jsonEqual(object, live)) return { type: "none" };
+    const next = live !== undefined && definition.strategy.generation ? counted(definition, object, live) : object;
+    const sent = live === undefined ? withoutGiven(next) : next;
+    return { type: "put", object: updatedByServer(deps, definition, live, next, { sent }) };
   });
 }

@@ -2,6 +2,7 @@ import { factsText, normalize, type ResourceInfo, type Unstructured } from "@tsu
 import type { APIService } from "@tsukube/api/types/apiregistration-v1";
 import { formatTime } from "@tsukube/foundation";
 import { API_SERVICES, AUTOMANAGED, isRemote, type StoredService } from "../aggregation/api-services.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { BootstrapDeps } from "./bootstrap.ts";
 
@@ -17,7 +18,7 @@ export async function localServices(deps: Omit<BootstrapDeps, "more">): Promise<
   const writes = [...added.values()].map((info) => {
     const object = serviceOf(deps, definition, info);
     return store.update(definition, store.keyOf(definition, "", nameOf(info)), async (live) =>
-      live === undefined ? { type: "put", object } : { type: "none" },
+      live === undefined ? { type: "put", object: updatedByServer(deps, definition, live, object) } : { type: "none" },
     );
   });
   for (const [key, cached] of store.cache.head.range(API_SERVICES)) {

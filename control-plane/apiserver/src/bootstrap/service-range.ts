@@ -1,6 +1,6 @@
 import type { ServiceCIDR } from "@tsukube/api/types/networking-v1";
-import { formatTime } from "@tsukube/foundation";
-import type { Registry } from "../registry/registry.ts";
+import type { FieldManagerDeps } from "../ownership/field-managers.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
@@ -20,14 +20,17 @@ export function storedServiceRange(cache: WatchCache, own: string): string | und
 }
 
 /** Writes the second network of a cluster that began with the first alone. */
-export async function widenedServiceRange(store: ObjectStore, registry: Registry, cidr: string): Promise<void> {
+export async function widenedServiceRange(
+  deps: FieldManagerDeps & { readonly store: ObjectStore },
+  cidr: string,
+): Promise<void> {
+  const { store, registry } = deps;
   const definition = registry.get("networking.k8s.io", "v1", "servicecidrs")!;
   await store.update(definition, DEFAULT, async (live) => {
     const { spec } = live as ServiceCIDR;
     const cidrs = cidr.split(",");
-    return isWidened(spec?.cidrs ?? [], cidrs)
-      ? { type: "put", object: { ...live!, spec: { ...spec, cidrs } } }
-      : { type: "none" };
+    if (!isWidened(spec?.cidrs ?? [], cidrs)) return { type: "none" };
+    return { type: "put", object: updatedByServer(deps, definition, live, { ...live!, spec: { ...spec, cidrs } }) };
   });
 }
 
@@ -35,17 +38,14 @@ function isWidened(before: readonly string[], now: readonly string[]): boolean {
   return before.length === 1 && now.length === 2 && before[0] === now[0];
 }
 
-/**
- * The networks of Services as an object (KEP-1880). @param cidr Such as "10.160.0.0/16", or two by comma.
- * @param now Ms since the epoch.
- */
-export function serviceRange(cidr: string, now: number): object {
+/** The networks of Services as an object (KEP-1880). @param cidr Such as "10.160.0.0/16", or two by comma. */
+export function serviceRange(cidr: string): object {
   const message = "Kubernetes default Service CIDR is ready";
   return {
     metadata: { name: "kubernetes" },
     spec: { cidrs: cidr.split(",") },
     status: {
-      conditions: [{ type: "Ready", status: "True", reason: "", message, lastTransitionTime: formatTime(now) }],
+      conditions: [{ type: "Ready", status: "True", message }],
     },
   };
 }

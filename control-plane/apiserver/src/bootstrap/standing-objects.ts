@@ -19,7 +19,7 @@ export async function standingObjects(
 ): Promise<void> {
   const more = (): BootstrapDeps => ({
     ...deps,
-    more: [{ [SERVICE_CIDRS]: [serviceRange(serviceCidr, deps.clock.now())] }],
+    more: [{ [SERVICE_CIDRS]: [serviceRange(serviceCidr)] }],
   });
   await kubernetesService(deps, serviceCidr, advertised, { service: true, endpoints: true });
   // servers that share a store would take turns at being the endpoint

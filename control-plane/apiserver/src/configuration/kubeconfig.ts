@@ -4,7 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { dirname, resolve } from "node:path";
 import { decodeYamlUnstructured, formatDuration } from "@tsukube/api";
 import { type Clock, TsukubeError, withinTime } from "@tsukube/foundation";
-import { wholeBody } from "./whole-body.ts";
+import { limitedBody } from "./limited-body.ts";
 
 type Values = Readonly<Record<string, string | boolean>>;
 
@@ -155,7 +155,7 @@ export function askTarget(
     new Promise((done, reject) => {
       const sent = send(url, { ...options, signal: within }, (response) => {
         const { statusCode: status = 0, headers } = response;
-        wholeBody(response).then((body) => done({ status, headers, body }), reject);
+        limitedBody(response).then((body) => done({ status, headers, body }), reject);
       });
       sent.on("error", reject);
       sent.end(body);

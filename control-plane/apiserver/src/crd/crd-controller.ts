@@ -4,6 +4,7 @@ import { type Clock, detach, formatTime, type Logger } from "@tsukube/foundation
 import type { RequestContext } from "../contracts.ts";
 import { deleteObject } from "../endpoints/delete.ts";
 import type { WriteRequest, Writer } from "../endpoints/writer.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { ConvertObjects, ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
@@ -111,7 +112,10 @@ export class CrdController {
       const crd = live as unknown as CustomResourceDefinition;
       const next = reported(crd, this.#groupOf(crd), now);
       isChanged = !jsonEqual(next, live);
-      return isChanged ? { type: "put", object: next as unknown as Unstructured } : { type: "none" };
+      if (!isChanged) return { type: "none" };
+      const deps = { registry: this.#registry, clock: this.#clock };
+      const object = updatedByServer(deps, definition, live, next as unknown as Unstructured, STATUS);
+      return { type: "put", object };
     });
     const cached = this.#store.cache.head.get(key);
     if (cached === undefined) return;
@@ -161,6 +165,8 @@ export class CrdController {
     });
   }
 }
+
+const STATUS = { subresource: "status" } as const;
 
 const INTERNAL: RequestContext = {
   request: { method: "DELETE", path: "/", headers: {}, remoteAddress: "" },

@@ -4,6 +4,7 @@ import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
 import { type Clock, detach, formatTime, type Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import { API_SERVICES, AUTOMANAGED, type StoredService } from "../aggregation/api-services.ts";
 import { LOCAL } from "../aggregation/availability.ts";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -80,7 +81,8 @@ export class CustomServices {
       const spec = this.#wanted(name);
       if (isRight(live as StoredService | undefined, spec)) return { type: "none" };
       if (spec === undefined) return { type: "delete" };
-      return { type: "put", object: live === undefined ? this.#made(name, spec) : { ...live, spec } };
+      const next = live === undefined ? this.#made(name, spec) : { ...live, spec };
+      return { type: "put", object: updatedByServer(this.#deps, definition, live, next) };
     });
   }
 

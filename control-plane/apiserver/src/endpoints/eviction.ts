@@ -3,6 +3,7 @@ import type { Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import type { DeleteOptions } from "@tsukube/api/types/meta-v1";
 import type { PodDisruptionBudget } from "@tsukube/api/types/policy-v1";
 import { type Clock, formatTime } from "@tsukube/foundation";
+import { updatedByServer } from "../ownership/own-fields.ts";
 import type { TryChange } from "../storage/object-store.ts";
 import { deleteObject } from "./delete.ts";
 import { hasEnded, isFreeOfCharge, needsNoBudget, notProcessed, spend } from "./disruption-budget.ts";
@@ -83,8 +84,10 @@ async function charge(deps: EvictionDeps, request: WriteRequest, budget: PodDisr
   const key = store.keyOf(definition, request.namespace, budget.metadata?.name ?? "");
   const change: TryChange = async (live) => {
     if (live === undefined) return { type: "none" };
-    const object = spend(live as PodDisruptionBudget, request.name, deps.clock.now());
-    return request.dryRun ? { type: "none" } : { type: "put", object };
+    const next = spend(live as PodDisruptionBudget, request.name, deps.clock.now());
+    if (request.dryRun) return { type: "none" };
+    const owners = { registry, clock: deps.clock };
+    return { type: "put", object: updatedByServer(owners, definition, live, next, { subresource: "status" }) };
   };
   await store.update(definition, key, change, request.context.time);
 }

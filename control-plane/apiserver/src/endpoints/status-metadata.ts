@@ -1,37 +1,6 @@
-import { FieldSet, type Unstructured } from "@tsukube/api";
+import type { Unstructured } from "@tsukube/api";
+import { STATUS_KEEPS_METADATA } from "../ownership/reset-fields.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
-
-/** Their status endpoints leave metadata alone, as those of custom resources do. */
-const KEEPING = new Set(
-  (
-    "apiservices flowschemas prioritylevelconfigurations validatingadmissionpolicies storageversions " +
-    "storageversionmigrations resourceclaims volumeattachments podcertificaterequests devicetaintrules resourcepoolstatusrequests " +
-    "evictionrequests evictions servicecidrs csinodes podgroups compositepodgroups"
-  ).split(" "),
-);
-
-/** What nobody comes to own through a subresource; undefined: what the main endpoint resets. */
-export function subresourceResets(definition: ResourceDefinition, subresource: string): FieldSet | undefined {
-  switch (subresource) {
-    case "status":
-      return statusResets(definition);
-    case "approval":
-      return FieldSet.of(["f:spec"], ["f:status", "f:certificate"]);
-    case "ephemeralcontainers":
-    case "resize":
-      return FieldSet.empty; // though all but a part is left alone
-    default:
-      return undefined;
-  }
-}
-
-function statusResets({ typed, group, resource }: ResourceDefinition): FieldSet {
-  const spec = ["f:spec"];
-  if (resource === "certificatesigningrequests") return FieldSet.of(spec, ["f:status", "f:conditions"]);
-  if (!typed || KEEPING.has(resource)) return FieldSet.of(spec, ["f:metadata"]);
-  if (group === "apps" && resource === "deployments") return FieldSet.of(spec, ["f:metadata", "f:labels"]);
-  return FieldSet.of(spec);
-}
 
 /** The metadata after a write to the status endpoint. Most kinds take what a controller notes there, annotations for one. */
 export function statusMetadata(
@@ -41,7 +10,7 @@ export function statusMetadata(
 ): NonNullable<Unstructured["metadata"]> {
   const { resource, group } = definition;
   const before = live.metadata ?? {};
-  if (!definition.typed || (KEEPING.has(resource) && resource !== "apiservices"))
+  if (!definition.typed || (STATUS_KEEPS_METADATA.has(resource) && resource !== "apiservices"))
     return withManaged(before, next.metadata);
   const after = next.metadata ?? {};
   if (resource === "apiservices") return NOTES.reduce((metadata, name) => withFrom(metadata, before, name), after);

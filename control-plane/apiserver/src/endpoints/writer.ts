@@ -1,15 +1,12 @@
 import {
   ApiError,
-  apiVersionOf,
   applyDefaults,
   conformToGates,
   type FeatureGates,
   type FieldError,
-  FieldManager,
-  FieldSet,
+  type FieldManager,
   fieldError,
   type GroupVersionKind,
-  type Json,
   jsonEqual,
   type Unstructured,
   validateCreate,
@@ -22,7 +19,7 @@ import type { Admission } from "../admission/admission.ts";
 import { settled } from "../authorization/awaited.ts";
 import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import { finalizerWarnings } from "../crd/finalizer-warnings.ts";
-import { convert } from "../registry/conversion.ts";
+import { fieldManagerOf } from "../ownership/field-managers.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type CachedObject, deepFreeze, withRevision } from "../storage/cached-object.ts";
@@ -31,7 +28,7 @@ import { forCreate, forUpdate, placed } from "./object-meta.ts";
 import { withDistinctOwners } from "./owner-references.ts";
 import { confined } from "./partial-writes.ts";
 import { withReadableManagers } from "./readable-managers.ts";
-import { statusMetadata, subresourceResets } from "./status-metadata.ts";
+import { statusMetadata } from "./status-metadata.ts";
 import { writeOptions } from "./write-options.ts";
 
 export interface WriterDeps {
@@ -195,41 +192,7 @@ export class Writer {
     { definition, subresource }: WriteRequest,
     complete = (object: Unstructured): Unstructured => this.#defaulted(definition, object, undefined),
   ): FieldManager {
-    const schemaOf = (apiVersion: string) => this.#versionOf(definition, apiVersion)?.schema;
-    return new FieldManager({
-      apiVersion: apiVersionOf(definition),
-      kind: definition.kind,
-      subresource,
-      clock: this.deps.clock,
-      complete,
-      versions: {
-        schema: schemaOf,
-        convert: (object, apiVersion) => {
-          const target = this.#versionOf(definition, apiVersion);
-          if (target === undefined) return undefined;
-          return (
-            target.typed
-              ? convert(object as Unstructured, target, target.schema)
-              : { ...(object as object), apiVersion }
-          ) as Json;
-        },
-        resetFields: () => resetFieldsOf(definition, subresource),
-      },
-    });
-  }
-
-  #versionOf(definition: ResourceDefinition, apiVersion: string): ResourceDefinition | undefined {
-    if (apiVersion === apiVersionOf(definition)) return definition;
-    for (const other of this.deps.registry.all()) {
-      if (
-        other.group === definition.group && // events are in two, whose owners do not know each other
-        other.kind === definition.kind &&
-        other.storage.prefix === definition.storage.prefix &&
-        apiVersionOf(other) === apiVersion
-      )
-        return other;
-    }
-    return undefined;
+    return fieldManagerOf(definition, subresource, { registry: this.deps.registry, clock: this.deps.clock, complete });
   }
 
   /** What admission makes of an object, which stays in the namespace that was asked for. @throws {ApiError} 400. */
@@ -484,22 +447,6 @@ function isNamespace({ group, resource }: ResourceDefinition): boolean {
 function holdsContent(definition: ResourceDefinition, object: Unstructured): boolean {
   if (!isNamespace(definition)) return false;
   return ((object["spec"] as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0;
-}
-
-const resetFields = new WeakMap<ResourceDefinition, Map<string, FieldSet>>();
-
-/** The fields that nobody comes to own through an endpoint, because it resets them; always the same set. */
-function resetFieldsOf(definition: ResourceDefinition, subresource: string): FieldSet {
-  let sets = resetFields.get(definition);
-  if (sets === undefined) resetFields.set(definition, (sets = new Map()));
-  let set = sets.get(subresource);
-  if (set === undefined) {
-    const { status, resets = [] } = definition.strategy;
-    const ownResets = [...(status ? ["f:status"] : []), ...resets].map((field) => [field]);
-    set = subresourceResets(definition, subresource) ?? FieldSet.of(...ownResets);
-    sets.set(subresource, set);
-  }
-  return set;
 }
 
 function withoutStatus(object: Unstructured, definition: ResourceDefinition): Unstructured {

@@ -1,9 +1,13 @@
 import type { Unstructured } from "@tsukube/api";
 import type { FlowSchema, FlowSchemaCondition } from "@tsukube/api/types/flowcontrol-v1";
 import { type Clock, detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundation";
+import { statusAppliedByServer } from "../ownership/own-fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { LEVELS, SCHEMAS } from "./flow-objects.ts";
+
+/** Who says in FlowSchemas whether they dangle. */
+export const FLOW_STATUS_WRITER = "api-priority-and-fairness-config-consumer-v1";
 
 export interface FlowSchemaStatusDeps {
   readonly store: ObjectStore;
@@ -45,7 +49,12 @@ export class FlowSchemaStatus {
       if (live === undefined) return { type: "none" };
       const schema = live as FlowSchema & Unstructured;
       const next = withDangling(schema, this.#dangling(schema));
-      return next === schema ? { type: "none" } : { type: "put", object: next };
+      if (next === schema) return { type: "none" };
+      const { status = {} } = next;
+      return {
+        type: "put",
+        object: statusAppliedByServer(this.#deps, definition, live, status, FLOW_STATUS_WRITER),
+      };
     });
   }
 

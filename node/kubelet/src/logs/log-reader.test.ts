@@ -52,6 +52,15 @@ test("since, tail and limit cut it", async () => {
   expect(await read({ limitBytes: 3 })).toBe("1\n2");
 });
 
+test("what is written while the tail is read does not belong to it", async () => {
+  writeFileSync(path, numbers(1, 20));
+  const isRunning = () => {
+    appendFileSync(path, line("later"));
+    return true;
+  };
+  expect(await read({ tailLines: 2, isRunning })).toBe("19\n20\n");
+});
+
 test("what was rotated belongs to it, also to its tail", async () => {
   writeFileSync(join(folder, "0.log.20250101-100000"), numbers(1, 3));
   writeFileSync(join(folder, "0.log.20250101-110000"), numbers(4, 6));

@@ -25,12 +25,27 @@ const POLL_MS = 100;
  */
 export async function* readLog(path: string, options: LogOptions, clock: Clock): AsyncGenerator<Uint8Array, void> {
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
-  for await (const lines of linesOf(path, options, clock)) {
+  const most = options.follow ? undefined : options.tailLines;
+  for await (const lines of firstOf(linesOf(path, options, clock), most)) {
     const shown = render(lines, options);
     const cut = shown.subarray(0, Math.min(shown.length, left));
     left -= cut.length;
     if (cut.length > 0) yield cut;
     if (left <= 0) return;
+  }
+}
+
+/** At most so many lines: what is written after the end was looked for is no longer asked for. */
+async function* firstOf(pieces: AsyncIterable<Buffer>, most = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void> {
+  let left = most;
+  for await (const piece of pieces) {
+    let end = 0;
+    while (end < piece.length && left > 0) {
+      end = piece.indexOf(0x0a, end) + 1;
+      left -= 1;
+    }
+    yield piece.subarray(0, end);
+    if (left === 0) return;
   }
 }
 

@@ -15,7 +15,8 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicySpec,
 } from "@tsukube/api/types/admissionregistration-v1";
-import { detach, type Logger } from "@tsukube/foundation";
+import { type Clock, detach, type Logger } from "@tsukube/foundation";
+import { statusAppliedByServer } from "../../ownership/own-fields.ts";
 import type { ResourceDefinition } from "../../registry/definition.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
@@ -27,11 +28,13 @@ const MAX_TYPES = 10;
 export class PolicyTypeChecker {
   readonly #store: ObjectStore;
   readonly #registry: Registry;
+  readonly #clock: Clock;
   readonly #logger: Logger;
 
-  constructor(store: ObjectStore, registry: Registry, logger: Logger) {
+  constructor(store: ObjectStore, registry: Registry, clock: Clock, logger: Logger) {
     this.#store = store;
     this.#registry = registry;
+    this.#clock = clock;
     this.#logger = logger;
     for (const [, cached] of store.cache.head.range(PREFIX)) this.#look(cached.object);
     store.cache.subscribe(PREFIX, (events) => {
@@ -52,7 +55,11 @@ export class PolicyTypeChecker {
       const expressionWarnings = typeWarnings(this.#registry, spec);
       const typeChecking = expressionWarnings.length === 0 ? {} : { expressionWarnings };
       const next = { ...status, observedGeneration: live.metadata?.generation ?? 0, typeChecking };
-      return { type: "put", object: { ...live, status: next } };
+      const deps = { registry: this.#registry, clock: this.#clock };
+      return {
+        type: "put",
+        object: statusAppliedByServer(deps, definition, live, next, "validatingadmissionpolicy-status"),
+      };
     });
   }
 }

@@ -8,7 +8,7 @@ import type { Status } from "@tsukube/api/types/meta-v1";
 import { type Clock, messageOf, type Random } from "@tsukube/foundation";
 import { connectTrusting, trusting } from "@tsukube/host";
 import type { Credentials, Kubeconfig } from "../../configuration/kubeconfig.ts";
-import { wholeBody } from "../../configuration/whole-body.ts";
+import { limitedBody } from "../../configuration/limited-body.ts";
 import { type ServiceEndpoint, serviceEndpoints } from "../../proxying/service-endpoints.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { WebhookFailure } from "./review.ts";
@@ -195,7 +195,7 @@ async function send({ endpoint, serverName, body, caBundle, credentials, signal 
   return new Promise((resolve, reject) => {
     const sent = request({ ...through, path, method, headers, signal }, (response) => {
       const { statusCode: status = 0, headers: given } = response;
-      wholeBody(response).then((body) => resolve({ status, headers: given, body }), reject);
+      limitedBody(response).then((body) => resolve({ status, headers: given, body }), reject);
     });
     sent.on("error", reject);
     sent.end(body);

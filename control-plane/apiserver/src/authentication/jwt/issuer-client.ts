@@ -1,6 +1,6 @@
 import { request } from "node:https";
 import { type Clock, withinTime } from "@tsukube/foundation";
-import { wholeBody } from "../../configuration/whole-body.ts";
+import { limitedBody } from "../../configuration/limited-body.ts";
 
 const TIMEOUT_MS = 30_000;
 const REDIRECTIONS = 10;
@@ -51,7 +51,7 @@ export class IssuerClient {
           return void this.#get(next, shown, signal, redirections - 1).then(done, reject);
         }
         const cacheControl = given["cache-control"] ?? "";
-        wholeBody(response).then((body) => done({ status, cacheControl, body }), failed);
+        limitedBody(response).then((body) => done({ status, cacheControl, body }), failed);
       });
       sent.on("error", failed);
       sent.end();

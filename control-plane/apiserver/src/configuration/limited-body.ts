@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 const SIZE_LIMIT = 3 * 1024 * 1024;
 
 /** What a webhook or an issuer answers. @throws what ends it early, and where it is larger than 3 MiB. */
-export async function wholeBody(response: IncomingMessage): Promise<Buffer> {
+export async function limitedBody(response: IncomingMessage): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of response as AsyncIterable<Uint8Array>) {
