@@ -95,7 +95,10 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new GarbageCollector(context("generic-garbage-collector")),
     new ServiceAccountController(context("service-account-controller")),
     new PersistentVolumeController(context("persistent-volume-binder", "persistentvolume-controller")),
-    new PvcProtectionController(context("pvc-protection-controller")),
+    new PvcProtectionController(
+      context("pvc-protection-controller"),
+      gates.isOn("PersistentVolumeClaimUnusedSinceTime"),
+    ),
     new PvProtectionController(context("pv-protection-controller")),
     new VacProtectionController(context("volumeattributesclass-protection-controller")),
     new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),

@@ -175,3 +175,30 @@ test("an ephemeral volume's claim comes and goes with its pod", async () => {
   await pods().delete("p", { gracePeriodSeconds: 0 });
   await eventually(() => isGone(claims().get("p-tmp")));
 });
+
+test("a bound claim tells since when no pod that goes on refers to it", async () => {
+  const unused = async () => (await claims().get("data")).status?.conditions?.find(({ type }) => type === "Unused");
+  await makeClaim("data", { storageClassName: "" });
+  await cluster.clock.advance(1000);
+  expect(await unused()).toBeUndefined();
+  await makeVolume("v");
+  await eventually(async () => (await unused())?.status === "True");
+  expect(await unused()).toMatchObject({
+    reason: "NoPodsUsingPVC",
+    message: "No pods are currently referencing this PVC",
+    lastTransitionTime: expect.stringMatching(/^2025-01-01T/),
+  });
+  await makePod("p", "data");
+  await eventually(async () => (await unused())?.status === "False");
+  expect(await unused()).toMatchObject({
+    reason: "PodUsingPVC",
+    message: "A pod is currently referencing this PVC",
+  });
+  const pod = await pods().get("p");
+  await pods().updateStatus({ ...pod, status: { ...pod.status, phase: "Succeeded" } });
+  await eventually(async () => (await unused())?.status === "True");
+  const { resourceVersion } = (await claims().get("data")).metadata ?? {};
+  await pods().delete("p", { gracePeriodSeconds: 0 });
+  await cluster.clock.advance(1000);
+  expect((await claims().get("data")).metadata?.resourceVersion).toBe(resourceVersion);
+});

@@ -1,6 +1,6 @@
 import type { PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
 import { expect, test } from "vitest";
-import { changeProtection, isInUse } from "./plan.ts";
+import { changeProtection, changeUnused, isInUse, isReferredTo } from "./plan.ts";
 
 const FINALIZER = "kubernetes.io/pvc-protection";
 const claim: PersistentVolumeClaim = { metadata: { name: "data", namespace: "shop", finalizers: ["x", FINALIZER] } };
@@ -26,6 +26,26 @@ test("a claim is in use by a pod on a node, also by one that has ended", () => {
   expect(isInUse(claim, [pod("")])).toBe(false);
   expect(isInUse(claim, [pod("n", { metadata: { name: "p", namespace: "other" } })])).toBe(false);
   expect(isInUse(claim, [pod("n", {}, { persistentVolumeClaim: { claimName: "other" } })])).toBe(false);
+});
+
+test("a pod refers to a claim until it has ended, or is deleted and nothing of it runs", () => {
+  const going = { metadata: { ...pod("").metadata, deletionTimestamp: "2025-01-01T00:00:00Z" } };
+  const running = { containerStatuses: [{ name: "c", state: { running: {} } }] } as Pod["status"] & object;
+  expect(isReferredTo(claim, [pod("")])).toBe(true);
+  expect(isReferredTo(claim, [pod("n", { ...going, status: running })])).toBe(true);
+  expect(isReferredTo(claim, [pod("n", going)])).toBe(false);
+  expect(isReferredTo(claim, [pod("n", { status: { phase: "Failed" } })])).toBe(false);
+});
+
+test("since when a claim is unused stays as it was told, beside other conditions", () => {
+  const resizing = { type: "Resizing", status: "True" };
+  const unused = changeUnused({ ...claim, status: { phase: "Bound", conditions: [resizing] } }, false, 0);
+  expect(unused.status?.conditions).toMatchObject([resizing, { type: "Unused", status: "True" }]);
+  expect(changeUnused(unused, false, 60_000)).toBe(unused);
+  expect(changeUnused(unused, true, 60_000).status?.conditions).toMatchObject([
+    resizing,
+    { type: "Unused", status: "False", lastTransitionTime: "1970-01-01T00:01:00Z" },
+  ]);
 });
 
 test("the claim of an ephemeral volume is in use by the pod that owns it", () => {
