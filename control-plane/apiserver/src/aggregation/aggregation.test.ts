@@ -122,7 +122,13 @@ function answerOf({ path, headers, peer }: Exchange): readonly [number, object] 
     return [200, { swagger: "2.0", paths, definitions: { "com.example.Flavour": { type: "object" } } }];
   }
   if (path.endsWith("/moved")) return [302, {}];
-  if (path === "/openapi/v3/apis/taste.example.com/v1") return [200, { openapi: "3.0.0" }];
+  if (path === "/openapi/v3") {
+    const names = ["apis/taste.example.com", "apis/taste.example.com/v1", "api/v1"];
+    const paths = names.map((name) => [name, { serverRelativeURL: `/openapi/v3/${name}?hash=1` }]);
+    return [200, { paths: Object.fromEntries(paths) }];
+  }
+  if (path === "/openapi/v3/apis/taste.example.com/v1?hash=1") return [200, { openapi: "3.0.0" }];
+  if (path === "/openapi/v3/apis/taste.example.com") return [200, { openapi: "3.0.1" }];
   if (path.startsWith("/apis/taste.example.com/v1/"))
     return [
       200,
@@ -346,8 +352,15 @@ test("discovery and OpenAPI show what the extension server has", async () => {
     .poll(async () => (await ask("GET", "/apis", undefined, ADMIN, { accept })).text)
     .toContain('"resource":"flavours"');
   expect((await ask("GET", "/apis/taste.example.com/v1")).object["resources"]).toEqual(RESOURCES);
-  expect((await ask("GET", "/openapi/v3")).text).toContain('"apis/taste.example.com/v1":');
-  expect((await ask("GET", "/openapi/v3/apis/taste.example.com/v1")).object).toEqual({ openapi: "3.0.0" });
+  const { paths } = (await ask("GET", "/openapi/v3")).object as {
+    paths: Record<string, { serverRelativeURL: string }>;
+  };
+  const url = paths["apis/taste.example.com/v1"]?.serverRelativeURL;
+  expect(url).toBe("/openapi/v3/apis/taste.example.com/v1?hash=1");
+  expect((await ask("GET", url!)).object).toEqual({ openapi: "3.0.0" });
+  expect(paths).toHaveProperty(["apis/taste.example.com"]);
+  expect((await ask("GET", "/openapi/v3/apis/taste.example.com")).object).toEqual({ openapi: "3.0.1" });
+  expect(paths["api/v1"]?.serverRelativeURL).not.toContain("?hash=1");
   const { object: v2 } = await ask("GET", "/openapi/v2");
   expect(v2["paths"]).toHaveProperty(["/apis/taste.example.com/v1/flavours"]);
   expect(v2["definitions"]).toHaveProperty(["com.example.Flavour"]);

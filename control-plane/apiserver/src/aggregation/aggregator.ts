@@ -33,6 +33,13 @@ export interface AggregatedGroup {
 interface Known {
   readonly resources: readonly object[];
   readonly openApi: Json | undefined;
+  /** Its OpenAPI v3 documents of the group and the version, by path: where each is. */
+  readonly documents: Readonly<Record<string, OpenApiLocation>>;
+}
+
+/** With a hash, clients may keep the document for ever. */
+interface OpenApiLocation {
+  readonly serverRelativeURL: string;
 }
 
 /** How long a list of resources and a document may take: what comes later is left out until the next check. */
@@ -109,20 +116,20 @@ export class Aggregator {
     return service !== undefined && isRemote(service) ? service : undefined;
   }
 
-  /** The OpenAPI document of an aggregated version. Undefined: none of these. */
+  /** The OpenAPI document of an aggregated group or version. Undefined: none of these. */
   async openApi(context: RequestContext, path: string): Promise<ApiResponse | undefined> {
-    const [, group = "", version = ""] = /^apis\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
-    const service = group === "" ? undefined : apiServiceOf(this.#cache, group, version);
-    if (service === undefined || !isRemote(service)) return undefined;
-    if (!isAvailable(service)) return unavailable("service unavailable");
-    return this.#forward(service.spec!, context, `/openapi/v3/${path}`);
+    const services = remoteServices(this.#cache).filter((service) => ownPaths(service.spec!).includes(path));
+    const service = services.find(isAvailable);
+    if (service !== undefined) return this.#forward(service.spec!, context, context.request.path);
+    return services.length === 0 ? undefined : unavailable("service unavailable");
   }
 
-  /** Paths of OpenAPI documents: "apis/GROUP/VERSION". */
-  get openApiPaths(): readonly string[] {
-    return remoteServices(this.#cache)
+  /** Where OpenAPI v3 documents are, by path: "apis/GROUP" and "apis/GROUP/VERSION". */
+  get openApiDocuments(): Readonly<Record<string, OpenApiLocation>> {
+    const known = remoteServices(this.#cache)
       .filter(isAvailable)
-      .map(({ spec }) => `apis/${spec?.group}/${spec?.version}`);
+      .map((service) => this.#known.get(nameOf(service))?.documents);
+    return Object.assign({}, ...known);
   }
 
   /** OpenAPI v2 documents of the servers that gave one. */
@@ -150,7 +157,8 @@ export class Aggregator {
   async learn(service: StoredService, signal: AbortSignal): Promise<void> {
     const resources = await this.#resources(service.spec!, signal).catch(() => []);
     const openApi = await this.#json(service.spec!, DOCUMENT, "application/json", signal).catch(() => undefined);
-    const known = { resources, openApi };
+    const documents = await this.#documents(service.spec!, signal).catch(() => ({}));
+    const known = { resources, openApi, documents };
     const name = nameOf(service);
     const now = this.#cache.get(API_SERVICES + name)?.object as StoredService | undefined;
     // it may be gone meanwhile, or lead elsewhere: whoever it leads to then is asked anew
@@ -170,6 +178,17 @@ export class Aggregator {
     }
     const list = (await this.#json(spec, `/apis/${group}/${version}`, "application/json", signal)) as ResourceList;
     return discovered(list.resources ?? [], group, version);
+  }
+
+  async #documents(spec: APIServiceSpec, signal: AbortSignal): Promise<Known["documents"]> {
+    const { paths = {} } = (await this.#json(spec, "/openapi/v3", "application/json", signal)) as OpenApiIndex;
+    const own = ownPaths(spec).filter((path) => Object.hasOwn(paths, path));
+    return Object.fromEntries(
+      own.map((path) => {
+        const url = paths[path]?.serverRelativeURL ?? "";
+        return [path, { serverRelativeURL: url.startsWith(`/openapi/v3/${path}?`) ? url : `/openapi/v3/${path}` }];
+      }),
+    );
   }
 
   async #json(spec: APIServiceSpec, path: string, accept: string, signal: AbortSignal): Promise<Json> {
@@ -199,6 +218,14 @@ export class Aggregator {
 function unreachable(error: unknown): ApiResponse {
   const isUnknown = error instanceof ServiceProblem;
   return unavailable(isUnknown ? "service unavailable" : `error trying to reach service: ${messageOf(error)}`);
+}
+
+interface OpenApiIndex {
+  readonly paths?: Readonly<Record<string, Partial<OpenApiLocation>>>;
+}
+
+function ownPaths({ group = "", version = "" }: APIServiceSpec): readonly string[] {
+  return [`apis/${group}`, `apis/${group}/${version}`];
 }
 
 function nameOf({ metadata }: StoredService): string {

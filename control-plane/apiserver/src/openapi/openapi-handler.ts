@@ -44,7 +44,8 @@ export class OpenApiHandler {
     if (path === "/openapi/v3") return this.#index();
     if (!path.startsWith("/openapi/v3/")) return undefined;
     const name = path.slice("/openapi/v3/".length);
-    return (await this.#aggregator.openApi(context, name)) ?? this.#v3(context, name);
+    const aggregated = this.#paths().includes(name) ? undefined : await this.#aggregator.openApi(context, name);
+    return aggregated ?? this.#v3(context, name);
   }
 
   /** What has no document is missed without a body. */
@@ -71,13 +72,11 @@ export class OpenApiHandler {
   }
 
   #index(): ApiResponse {
-    const paths = Object.fromEntries(
-      this.#paths().map((path) => [
-        path,
-        { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#v3Document(path).hash}` },
-      ]),
-    );
-    for (const path of this.#aggregator.openApiPaths) paths[path] = { serverRelativeURL: `/openapi/v3/${path}` };
+    const own = this.#paths().map((path) => [
+      path,
+      { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#v3Document(path).hash}` },
+    ]);
+    const paths = { ...this.#aggregator.openApiDocuments, ...Object.fromEntries(own) };
     return {
       status: 200,
       headers: { "content-type": "text/plain; charset=utf-8" },
