@@ -231,7 +231,7 @@ class Checker {
   #call(call: Extract<Expression, { type: "call" }>, scope: Scope): StaticType {
     const { name, target, args, at } = call;
     if (name === "has" && target === undefined) {
-      for (const arg of args) this.check(arg, scope);
+      for (const arg of args) this.check(arg.type === "select" ? { ...arg, at } : arg, scope);
       return BOOL;
     }
     const bind = this.#binds ? bindingOf(call) : undefined;

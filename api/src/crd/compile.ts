@@ -44,7 +44,8 @@ const SCALARS: Readonly<Record<string, Scalar>> = {
   number: "double",
   boolean: "bool",
 };
-const ANYTHING: Schema = { kind: "scalar", scalar: "any" };
+/** Of values that a schema says nothing of. */
+export const ANYTHING: Schema = { kind: "scalar", scalar: "any" };
 
 /** A node with x-kubernetes-preserve-unknown-fields may have properties without saying that it is an object. */
 function ifObject(props: JSONSchemaProps): Pick<ScalarSchema, "ifObject"> {

@@ -1,7 +1,7 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
 import { patternProblem } from "../go-pattern.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
-import { type FieldError, fieldError, fieldErrorMessage } from "../status/field-error.ts";
+import { aggregateMessage, type FieldError, fieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { compileNode } from "./compile.ts";
 import { prune } from "./prune.ts";
 import { embeddedErrors, typeName, validateValue } from "./validate-value.ts";
@@ -374,8 +374,7 @@ function metadataProblem(resource: Struct): string | undefined {
   } as unknown as JSONSchemaProps);
   const { object, unreadable } = prune({ resource }, anyResource);
   if (unreadable !== undefined) return unreadable.replace(/^resource\./, "");
-  const messages = embeddedErrors(object.resource, "").map(fieldErrorMessage);
-  return messages.length > 1 ? `[${messages.join(", ")}]` : messages[0];
+  return aggregateMessage(embeddedErrors(object.resource, "").map(fieldErrorMessage)) || undefined;
 }
 
 function isSchema(value: unknown): value is JSONSchemaProps {

@@ -13,9 +13,10 @@ import {
   minJsonSizeOf,
   typeOfSchema,
 } from "../cel/index.ts";
-import type { ListSchema, ObjectSchema, Schema } from "../schema.ts";
+import { encodeUnstructuredText, JsonText } from "../codec/json-encode.ts";
+import type { Field, ListSchema, ObjectSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError, OMITTED } from "../status/field-error.ts";
-import { compileStructural } from "./compile.ts";
+import { ANYTHING, compileNode, compileStructural } from "./compile.ts";
 import { fieldPathOf } from "./rule-path.ts";
 import { counterpartOf, isUnchanged, memberOf } from "./unchanged.ts";
 import { typeName } from "./validate-value.ts";
@@ -242,18 +243,64 @@ function environmentOf(source: ValidationRule, schema: Schema): CelEnvironment {
 const celSchemas = new WeakMap<Schema, Schema>();
 const TEXT: Schema = { kind: "scalar", scalar: "string" };
 
-/** Rules know of the metadata of a resource no more than its names. */
+/** What rules see of a schema: of the metadata of a resource no more than its names, and nothing that has no type. */
 function celSchemaOf(schema: Schema): Schema {
-  if (schema.kind !== "object" || !schema.embeddedResource) return schema;
   let known = celSchemas.get(schema);
   if (known === undefined) {
-    const metadata = schema.fields.get("metadata")!;
-    const names = ["generateName", "name"].map((name) => [name, { ...metadata, name, schema: TEXT }] as const);
-    const limited: Schema = { ...schema, validations: [], embeddedResource: false, fields: new Map(names) };
-    known = { ...schema, fields: new Map([...schema.fields, ["metadata", { ...metadata, schema: limited }]]) };
+    known = shownToRules(schema);
     celSchemas.set(schema, known);
   }
   return known;
+}
+
+function shownToRules(schema: Schema): Schema {
+  switch (schema.kind) {
+    case "object": {
+      const fields = [...schema.fields.values()].filter(({ schema: own }) => isShownToRules(own)).map(shownField);
+      const shown: Schema = { ...schema, preserveUnknown: false, fields: new Map(fields) };
+      return schema.embeddedResource ? withNames(schema, shown) : shown;
+    }
+    case "map":
+      if (schema.values === ANYTHING) return { ...schema, kind: "object", typeName: "", fields: new Map(), ...OPAQUE };
+      return { ...schema, values: celSchemaOf(schema.values) };
+    case "list":
+      return { ...schema, items: celSchemaOf(schema.items) };
+    case "scalar":
+      return schema;
+  }
+}
+
+const OPAQUE = { preserveUnknown: false, embeddedResource: false } as const;
+
+function shownField(field: Field): readonly [string, Field] {
+  const shown = {
+    ...field,
+    get schema() {
+      return celSchemaOf(field.schema);
+    },
+  };
+  return [field.name, shown];
+}
+
+function withNames(schema: ObjectSchema, shown: ObjectSchema): ObjectSchema {
+  const metadata = schema.fields.get("metadata")!;
+  const names = ["generateName", "name"].map((name) => [name, { ...metadata, name, schema: TEXT }] as const);
+  const limited: Schema = { ...schema, validations: [], embeddedResource: false, fields: new Map(names) };
+  return { ...shown, fields: new Map([...shown.fields, ["metadata", { ...metadata, schema: limited }]]) };
+}
+
+/** Of what has no type, rules know nothing, nor of lists and maps of it. */
+function isShownToRules(schema: Schema): boolean {
+  switch (schema.kind) {
+    case "object":
+      return true;
+    case "map":
+      return schema.values === ANYTHING || isShownToRules(schema.values);
+    case "list":
+      return isShownToRules(schema.items);
+    case "scalar":
+      return schema.scalar !== "any";
+  }
 }
 
 /**
@@ -262,7 +309,8 @@ function celSchemaOf(schema: Schema): Schema {
  */
 export function ruleErrors(props: JSONSchemaProps, path: string): readonly FieldError[] {
   const check = new RuleCheck();
-  check.node(props, compileStructural(props), { path, times: 1, uncorrelated: undefined });
+  const root = { path, times: 1, uncorrelated: undefined, isWithinRules: false } as const;
+  check.node(props, compileStructural(props), root);
   if (check.total > SCHEMA_LIMIT) {
     for (const { at, cost } of check.expensive)
       check.errors.push(
@@ -291,7 +339,15 @@ interface Place {
   readonly times: number | undefined;
   /** The path of the list whose items have no counterparts in the stored object. */
   readonly uncorrelated: string | undefined;
+  /** Whether it is a part of something that has rules. */
+  readonly isWithinRules: boolean;
+  /** Why what it is a part of is not known to rules. */
+  readonly unknown?: string;
 }
+
+const NO_DECLARATION =
+  "internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations";
+const NO_PART = "failed to convert to declType for CEL validation rules";
 
 class RuleCheck {
   readonly errors: FieldError[] = [];
@@ -299,29 +355,48 @@ class RuleCheck {
   total = 0;
 
   node(props: JSONSchemaProps, schema: Schema, place: Place): void {
+    const rules = (props["x-kubernetes-validations"] ?? []) as readonly ValidationRule[];
+    const isWithinRules = place.isWithinRules || rules.length > 0;
+    const unknown = place.unknown ?? (isWithinRules && !isShownToRules(schema) ? NO_DECLARATION : undefined);
+    this.#rules(rules, schema, { ...place, ...(unknown !== undefined && { unknown }) });
+    this.#parts(props, schema, { ...place, isWithinRules, ...(unknown !== undefined && { unknown }) });
+  }
+
+  #rules(rules: readonly ValidationRule[], schema: Schema, place: Place): void {
+    const [at, before] = [`${place.path}.x-kubernetes-validations`, this.errors.length];
+    if (place.unknown === undefined) {
+      for (const [index, rule] of rules.entries()) this.#rule(rule, schema, `${at}[${index}]`, place);
+      return;
+    }
+    for (const [index, rule] of rules.entries()) this.#form(rule, schema, `${at}[${index}]`);
+    if (rules.length > 0 && this.errors.length === before) this.errors.push(fieldError.internal(at, place.unknown));
+  }
+
+  /** As upstream, whatever the type of what has them. */
+  #parts(props: JSONSchemaProps, schema: Schema, place: Place): void {
     const { path, times, uncorrelated } = place;
-    ((props["x-kubernetes-validations"] ?? []) as readonly ValidationRule[]).forEach((rule, index) => {
-      this.#rule(rule, schema, `${path}.x-kubernetes-validations[${index}]`, place);
-    });
-    if (schema.kind === "list" && isSchema(props.items)) {
-      const isBounded = times !== undefined && schema.maxItems !== undefined;
-      this.node(props.items, schema.items, {
+    const bounded = (most: number | undefined) =>
+      times === undefined || most === undefined ? undefined : times * most;
+    const lost = { ...place, ...(place.isWithinRules && { unknown: place.unknown ?? NO_PART }) };
+    if (isSchema(props.items)) {
+      const below = {
         path: `${path}.items`,
-        times: isBounded ? times * schema.maxItems : undefined,
-        uncorrelated: uncorrelated ?? (schema.listType === "map" ? undefined : path),
-      });
-    } else if (schema.kind === "map" && isSchema(props.additionalProperties)) {
-      const isBounded = times !== undefined && schema.maxProperties !== undefined;
-      this.node(props.additionalProperties, schema.values, {
-        ...place,
-        path: `${path}.additionalProperties`,
-        times: isBounded ? times * schema.maxProperties : undefined,
-      });
-    } else if (schema.kind === "object") {
-      for (const [name, property] of Object.entries(props.properties ?? {})) {
-        const field = schema.fields.get(name);
-        if (field !== undefined) this.node(property, field.schema, { ...place, path: `${path}.properties[${name}]` });
-      }
+        uncorrelated: uncorrelated ?? (props["x-kubernetes-list-type"] === "map" ? undefined : path),
+      };
+      if (schema.kind === "list")
+        this.node(props.items, schema.items, { ...place, ...below, times: bounded(schema.maxItems) });
+      else this.node(props.items, compileNode(props.items), { ...lost, ...below });
+    }
+    const { additionalProperties: values } = props;
+    if (isSchema(values)) {
+      const below = { path: `${path}.additionalProperties` };
+      if (schema.kind === "map")
+        this.node(values, schema.values, { ...place, ...below, times: bounded(schema.maxProperties) });
+      else this.node(values, compileNode(values), { ...lost, ...below });
+    }
+    for (const [name, property] of Object.entries(props.properties ?? {})) {
+      const own = schema.kind === "object" ? schema.fields.get(name)?.schema : undefined;
+      this.node(property, own ?? compileNode(property), { ...place, path: `${path}.properties[${name}]` });
     }
   }
 
@@ -362,7 +437,7 @@ class RuleCheck {
     try {
       const program = compileCel(rule.rule!, environment);
       if (program.type.name !== "bool" && program.type.name !== "dyn") {
-        this.errors.push(fieldError.invalid(at, rule, "cel expression must evaluate to a bool"));
+        this.errors.push(fieldError.invalid(at, shownRule(rule), "cel expression must evaluate to a bool"));
         return undefined;
       }
       const each = estimateCost(program.expression, environment);
@@ -374,7 +449,7 @@ class RuleCheck {
       return program;
     } catch (error) {
       if (!(error instanceof CelCompileError)) throw error;
-      this.errors.push(fieldError.invalid(at, rule, `compilation failed: ${error.message}`));
+      this.errors.push(fieldError.invalid(at, shownRule(rule), `compilation failed: ${error.message}`));
       return undefined;
     }
   }
@@ -383,10 +458,12 @@ class RuleCheck {
     try {
       const { name } = compileCel(rule.messageExpression!, environment).type;
       if (name !== "string" && name !== "dyn")
-        this.errors.push(fieldError.invalid(at, rule, "messageExpression must evaluate to a string"));
+        this.errors.push(fieldError.invalid(at, shownRule(rule), "messageExpression must evaluate to a string"));
     } catch (error) {
       if (!(error instanceof CelCompileError)) throw error;
-      this.errors.push(fieldError.invalid(at, rule, `messageExpression compilation failed: ${error.message}`));
+      this.errors.push(
+        fieldError.invalid(at, shownRule(rule), `messageExpression compilation failed: ${error.message}`),
+      );
     }
   }
 
@@ -411,6 +488,20 @@ class RuleCheck {
     if (path.length > 0 && fieldPathOf(path, schema) === undefined)
       errors.push(fieldError.invalid(`${at}.fieldPath`, path, "must be a valid path"));
   }
+}
+
+/** As upstream's internal type shows it. */
+function shownRule({ rule, message, messageExpression, reason, fieldPath, optionalOldSelf }: ValidationRule): JsonText {
+  const members = {
+    Rule: rule ?? "",
+    Message: message ?? "",
+    MessageExpression: messageExpression ?? "",
+    Reason: reason ?? null,
+    FieldPath: fieldPath ?? "",
+    OptionalOldSelf: optionalOldSelf ?? null,
+  };
+  const texts = Object.entries(members).map(([name, value]) => `"${name}":${encodeUnstructuredText(value)}`);
+  return new JsonText(`{${texts.join(",")}}`);
 }
 
 const NEWLINE = /[\n\r]/;

@@ -295,6 +295,11 @@ const array = (more: object, items: object = { type: "object", properties: { k: 
 });
 const map = { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"] };
 const INTEGER_OR_STRING = [{ type: "integer" }, { type: "string" }];
+const ruled = (rule: string) => ({ "x-kubernetes-validations": [{ rule }] });
+const COMPILATION = (Rule: string): string => {
+  const shown = { Rule, Message: "", MessageExpression: "", Reason: null, FieldPath: "", OptionalOldSelf: null };
+  return `x-kubernetes-validations[0].rule: Invalid value: ${JSON.stringify(shown)}: compilation failed: ERROR:`;
+};
 const SCHEMAS: readonly (readonly [properties: object, why: readonly string[]])[] = [
   [
     { x: { type: "string", "x-kubernetes-embedded-resource": true } },
@@ -454,6 +459,47 @@ const SCHEMAS: readonly (readonly [properties: object, why: readonly string[]])[
       "spec.validation.openAPIV3Schema.properties[metadata].properties[name].default: Forbidden: must not be set in top-level metadata",
     ],
   ],
+  ...[
+    { ...FREE, type: undefined },
+    { type: "array", maxItems: 3, items: { "x-kubernetes-preserve-unknown-fields": true } },
+    { type: "object", additionalProperties: { "x-kubernetes-preserve-unknown-fields": true } },
+  ].map(
+    (untyped) =>
+      [
+        { x: { ...untyped, ...ruled("true") } },
+        [
+          `${at}.x-kubernetes-validations: Internal error: internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations`,
+        ],
+      ] as const,
+  ),
+  ...["items", "additionalProperties"].map(
+    (part) =>
+      [
+        { x: { type: "string", ...ruled("true"), [part]: { type: "string", ...ruled("self == 'a'") } } },
+        [
+          `${at}.${part}.x-kubernetes-validations: Internal error: failed to convert to declType for CEL validation rules`,
+        ],
+      ] as const,
+  ),
+  ...["items", "additionalProperties"].map(
+    (part) =>
+      [
+        { x: { type: "string", [part]: { type: "string", ...ruled("self == 1") } } },
+        [
+          `${at}.${part}.${COMPILATION("self == 1")} <input>:1:6: found no matching overload for '_==_' applied to '(string, int)'\n | self == 1\n | .....^`,
+        ],
+      ] as const,
+  ),
+  ...[{ "x-kubernetes-preserve-unknown-fields": true }, undefined].map(
+    (a) =>
+      [
+        {
+          x: { ...FREE, properties: { b: { type: "string" }, ...(a !== undefined && { a }) }, ...ruled("has(self.a)") },
+        },
+        [`${at}.${COMPILATION("has(self.a)")} <input>:1:4: undefined field 'a'\n | has(self.a)\n | ...^`],
+      ] as const,
+  ),
+  [{ x: { type: "object", additionalProperties: true, ...ruled("self == self") } }, []],
   ...[{ description: "a" }, { required: ["name"] }, { properties: { labels: { type: "object" } } }].map(
     (more) =>
       [
