@@ -59,7 +59,7 @@ export interface RequestContext {
   /** What it holds of its priority level; undefined: nothing, as of what stays open by itself. */
   readonly seating?: Pick<Seating, "keep" | "end"> | undefined;
   /** What it may take; undefined: it stays open by itself. */
-  readonly time?: Pick<Allotted, "mustLast"> | undefined;
+  readonly time?: Pick<Allotted, "mustLast" | "until"> | undefined;
   /** Adds a `Warning: 299` header to the response; duplicates are dropped. */
   warn(text: string): void;
   /** So many ms of its time were somebody else's: latency as an indicator (SLI) leaves them out. */

@@ -89,6 +89,15 @@ describe("a log", () => {
     expect([code, object.reason]).toEqual([400, "BadRequest"]);
   });
 
+  test.each(["Hostname", "ExternalIP"])("comes from a node that has no other address than %s", async (type) => {
+    const path = "/api/v1/nodes/streams-n";
+    const { object } = await admin.get(path);
+    const { addresses } = object["status"] as { readonly addresses: unknown };
+    await admin.send("PATCH", `${path}/status`, { status: { addresses: [{ type, address: "127.0.0.1" }] } });
+    expect((await admin.get(`${PODS}/one/log`)).code).toBe(200);
+    await admin.send("PATCH", `${path}/status`, { status: { addresses } });
+  });
+
   test("needs the name of a container where there are several, and one that is there", async () => {
     expect((await admin.get(`${PODS}/many/log`)).object.message).toBe(
       "a container name must be specified for pod many, choose one of: [init a b]",

@@ -1,16 +1,11 @@
 import type { Unstructured } from "@tsukube/api";
 
-/** What the admission of one request remembers, so that webhooks can be asked again about what came after them. */
+/** What the admission of one request remembers, so that webhooks and policies can be asked again about what came after them. */
 export class Reinvocation {
   /** This is the second time round. */
   isAgain = false;
-  /** What the webhooks made of the object the first time. */
-  lastOutput: Unstructured | undefined;
-  /** What the policies made of it. */
-  lastPolicyOutput: Unstructured | undefined;
   #isRequested = false;
-  #called = new Set<string>();
-  readonly #required = new Set<string>();
+  readonly #asked = new Map<string, Asked>();
 
   /** A second round is needed. */
   get isRequested(): boolean {
@@ -21,7 +16,22 @@ export class Reinvocation {
     this.#isRequested = true;
   }
 
-  /** A webhook that wants to be asked again was asked now. */
+  /** Those whom one plugin asks: what others change does not concern them before it comes to them. */
+  of(plugin: string): Asked {
+    let asked = this.#asked.get(plugin);
+    if (asked === undefined) this.#asked.set(plugin, (asked = new Asked()));
+    return asked;
+  }
+}
+
+/** The webhooks, or the policies, that were asked about one request. */
+export class Asked {
+  /** What they made of the object the first time. */
+  lastOutput: Unstructured | undefined;
+  #called = new Set<string>();
+  readonly #required = new Set<string>();
+
+  /** One that wants to be asked again was asked now. */
   remember(id: string): void {
     this.#called.add(id);
   }

@@ -25,7 +25,13 @@ export function deadlineOf({ query }: RequestInfo): number | undefined {
 
 /** The time of a request: once it is over, what works for the request begins nothing more. */
 export class Allotted {
+  /** When it is over, as the clock's monotonic ms. */
+  readonly until: number;
   #late: ApiError | undefined;
+
+  constructor(until: number) {
+    this.until = until;
+  }
 
   /** @param late What the request was answered. */
   end(late: ApiError): void {
@@ -41,7 +47,7 @@ export class Allotted {
 /** What `work` answers, or a 504 after `ms`: it goes on then until it asks whether its time lasts. */
 export async function within<T>(ms: number, clock: Clock, work: (time: Allotted) => Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const time = new Allotted();
+  const time = new Allotted(clock.monotonic() + ms);
   const cancel = clock.after(ms, () => {
     const problem = ApiError.timeout("request did not complete within the allotted timeout");
     time.end(problem);
@@ -57,7 +63,6 @@ export async function within<T>(ms: number, clock: Clock, work: (time: Allotted)
 const LOOK_EVERY_MS = 1000;
 
 interface Waiting {
-  readonly until: number;
   readonly time: Allotted;
   readonly reject: (error: ApiError) => void;
 }
@@ -78,8 +83,8 @@ class Bound {
 
   holds<T>(work: (time: Allotted) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const time = new Allotted();
-      const entry = { until: this.#clock.monotonic() + this.#ms, time, reject };
+      const time = new Allotted(this.#clock.monotonic() + this.#ms);
+      const entry = { time, reject };
       this.#waiting.add(entry);
       this.#lookLater();
       work(time).then(
@@ -104,7 +109,7 @@ class Bound {
   #look(): void {
     this.#isLooking = false;
     for (const entry of this.#waiting) {
-      if (entry.until > this.#clock.monotonic()) break;
+      if (entry.time.until > this.#clock.monotonic()) break;
       this.#waiting.delete(entry);
       const late = ApiError.timeout(this.#problem);
       entry.time.end(late);

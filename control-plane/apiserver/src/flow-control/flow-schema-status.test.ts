@@ -25,3 +25,24 @@ test("a FlowSchema dangles until its priority level exists", async () => {
   expect(await dangling()).toEqual(["False", "Found"]);
   await cluster.close();
 });
+
+test("who fights for the status of a FlowSchema is answered six times a minute", async () => {
+  const cluster = await startCluster();
+  const path = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/exempt";
+  const wrong = { type: "Dangling", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" };
+  const found = async (): Promise<unknown> => {
+    await cluster.clock.settle();
+    return ((await cluster.client.raw("GET", path)) as FlowSchema).status?.conditions?.[0]?.status;
+  };
+  await cluster.clock.advance(60_000);
+  const seen: unknown[] = [];
+  for (let turn = 0; turn < 8; turn++) {
+    const live = (await cluster.client.raw("GET", path)) as FlowSchema;
+    await cluster.client.raw("PUT", `${path}/status`, { ...live, status: { conditions: [wrong] } });
+    seen.push(await found());
+  }
+  expect(seen).toEqual([...Array(6).fill("False"), "True", "True"]);
+  await cluster.clock.advance(60_000);
+  expect(await found()).toBe("False");
+  await cluster.close();
+});

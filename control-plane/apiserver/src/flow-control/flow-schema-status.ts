@@ -1,6 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
 import type { FlowSchema, FlowSchemaCondition } from "@tsukube/api/types/flowcontrol-v1";
-import { type Clock, detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundation";
+import { type Cancel, type Clock, detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundation";
 import { statusAppliedByServer } from "../ownership/own-fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -17,9 +17,16 @@ export interface FlowSchemaStatusDeps {
   readonly lifetime: Lifetime;
 }
 
+const MINUTE_MS = 60_000;
+/** Of each FlowSchema in a minute, as upstream: somebody who thinks otherwise may write as often. */
+const MOST_WRITES = 6;
+
 /** Keeps the Dangling condition of every FlowSchema true to whether its priority level exists. */
 export class FlowSchemaStatus {
   readonly #deps: FlowSchemaStatusDeps;
+  /** When each was written lately, by key. */
+  readonly #written = new Map<string, readonly number[]>();
+  readonly #waiting = new Map<string, Cancel>();
 
   constructor(deps: FlowSchemaStatusDeps) {
     this.#deps = deps;
@@ -28,10 +35,15 @@ export class FlowSchemaStatus {
       for (const [key] of cache.head.range(SCHEMAS)) this.#look(key);
     };
     const unsubscribe = cache.subscribe(SCHEMAS, (events) => {
-      for (const { key, current } of events) if (current !== undefined) this.#look(key);
+      for (const { key, current } of events)
+        if (current !== undefined) this.#look(key);
+        else this.#written.delete(key);
     });
     deps.lifetime.add("FlowSchemas", unsubscribe);
     deps.lifetime.add("priority levels", cache.subscribe(LEVELS, lookAtAll));
+    deps.lifetime.add("FlowSchemas written too often", () => {
+      for (const cancel of this.#waiting.values()) cancel();
+    });
     lookAtAll();
   }
 
@@ -39,17 +51,30 @@ export class FlowSchemaStatus {
     const { store, clock, logger } = this.#deps;
     const schema = store.cache.get(key)?.object as (FlowSchema & Unstructured) | undefined;
     if (schema === undefined || withDangling(schema, this.#dangling(schema)) === schema) return;
-    detach(clock.track(this.#report(key)), logger, "cannot write the status of a FlowSchema");
+    const now = clock.monotonic();
+    const recent = (this.#written.get(key) ?? []).filter((at) => at > now - MINUTE_MS);
+    this.#written.set(key, recent);
+    if (recent.length >= MOST_WRITES) this.#lookLater(key, recent[0]! + MINUTE_MS - now);
+    else detach(clock.track(this.#report(key)), logger, "cannot write the status of a FlowSchema");
+  }
+
+  #lookLater(key: string, ms: number): void {
+    const look = (): void => {
+      this.#waiting.delete(key);
+      this.#look(key);
+    };
+    if (!this.#waiting.has(key)) this.#waiting.set(key, this.#deps.clock.after(ms, look, { background: true }));
   }
 
   async #report(key: string): Promise<void> {
-    const { store, registry } = this.#deps;
+    const { store, registry, clock } = this.#deps;
     const definition = registry.get("flowcontrol.apiserver.k8s.io", "v1", "flowschemas")!;
     await store.update(definition, key, async (live) => {
       if (live === undefined) return { type: "none" };
       const schema = live as FlowSchema & Unstructured;
       const next = withDangling(schema, this.#dangling(schema));
       if (next === schema) return { type: "none" };
+      this.#written.set(key, [...(this.#written.get(key) ?? []), clock.monotonic()]);
       const { status = {} } = next;
       return {
         type: "put",

@@ -22,6 +22,9 @@ export interface KubeletAddress {
   readonly port: number;
 }
 
+/** Of a node, in the order in which they are tried: names may be known to nobody here. */
+const ADDRESSES = ["InternalIP", "Hostname", "InternalDNS", "ExternalIP", "ExternalDNS"];
+
 /** Requests to the kubelets of the cluster, with the API server's own certificate. */
 export class KubeletConnection {
   readonly #cache: WatchCache;
@@ -38,7 +41,7 @@ export class KubeletConnection {
     if (node === undefined) throw ApiError.notFound({ group: "", resource: "nodes" }, nodeName);
     const address = (type: string): string | undefined =>
       node.status?.addresses?.find((entry) => entry.type === type)?.address;
-    const host = address("InternalIP") ?? address("Hostname");
+    const host = ADDRESSES.map(address).find((found) => found !== undefined);
     const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 0;
     if (host === undefined || port === 0)
       throw ApiError.serviceUnavailable(`Cannot reach node "${nodeName}": its kubelet has not reported an address yet`);
@@ -54,7 +57,7 @@ export class KubeletConnection {
     body: PassedBody,
     signal: AbortSignal,
   ): Promise<ApiResponse> {
-    const tls = this.#required();
+    const tls = this.#tls;
     return new Promise((resolve, reject) => {
       const request = httpsRequest(
         {
@@ -82,7 +85,7 @@ export class KubeletConnection {
 
   /** Asks for an upgrade. @returns the kubelet's answer when it does not agree. */
   async upgrade(to: KubeletAddress, path: string, request: UpgradeRequest): Promise<ApiResponse | undefined> {
-    const options = { host: to.host, port: to.port, path, servername: "", ...this.#required() };
+    const options = { host: to.host, port: to.port, path, servername: "", ...this.#tls };
     try {
       return await forwardUpgrade(request, { scheme: "https", options });
     } catch (error) {
@@ -90,10 +93,9 @@ export class KubeletConnection {
     }
   }
 
-  #required(): KubeletCredentials & { readonly rejectUnauthorized?: false } {
-    if (this.#credentials === undefined)
-      throw ApiError.serviceUnavailable("Cannot reach kubelets: this API server has no certificate for them");
-    return this.#credentials.ca === undefined ? { ...this.#credentials, rejectUnauthorized: false } : this.#credentials;
+  /** Who has no certificate comes as nobody. */
+  get #tls(): Partial<KubeletCredentials> & { readonly rejectUnauthorized?: false } {
+    return { ...this.#credentials, ...(this.#credentials?.ca === undefined && { rejectUnauthorized: false }) };
   }
 }
 

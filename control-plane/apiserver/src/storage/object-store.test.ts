@@ -21,7 +21,7 @@ test("a change that is decided when the time of its request is over is not writt
   const metadata = { namespace: "a", name: "x", uid: "x" };
   const put = { type: "put", object: { kind: "ConfigMap", apiVersion: "v1", metadata } } as const;
   const tooLate = (change: Change) => {
-    const time = new Allotted();
+    const time = new Allotted(Number.POSITIVE_INFINITY);
     const decide = async () => {
       time.end(ApiError.timeout("too late"));
       return change;
@@ -30,7 +30,7 @@ test("a change that is decided when the time of its request is over is not writt
   };
   await tooLate(put);
   expect(store.get(maps, "a", "x")).toBeUndefined();
-  const { revision } = (await store.update(maps, key, async () => put, new Allotted()))!;
+  const { revision } = (await store.update(maps, key, async () => put, new Allotted(Number.POSITIVE_INFINITY)))!;
   await tooLate({ type: "delete" });
   expect(store.get(maps, "a", "x")?.revision).toBe(revision);
   await cache.close();

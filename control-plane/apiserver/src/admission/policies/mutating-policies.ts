@@ -45,6 +45,8 @@ interface Match {
   readonly meeting: Meeting;
 }
 
+const POLICIES = "policies";
+
 /** MutatingAdmissionPolicies (KEP-3962): expressions that make a configuration to apply, or a JSON patch. */
 export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
   return {
@@ -52,17 +54,18 @@ export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
     handles: (attributes) => !isOfPolicies(attributes) && attributes.object !== undefined,
     async mutate(attributes) {
       const { reinvocation } = attributes;
+      const asked = reinvocation.of(POLICIES);
       const failures = new Failures();
       let { object } = attributes;
-      if (reinvocation.isAgain && !jsonEqual(reinvocation.lastPolicyOutput, object)) reinvocation.requireAll();
+      if (reinvocation.isAgain && !jsonEqual(asked.lastOutput, object)) asked.requireAll();
       for (const match of matchesOf(deps, attributes, failures)) {
         const before = object;
         object = await changedBy(deps, match, { ...attributes, object }, failures);
         if (jsonEqual(before, object)) continue;
-        reinvocation.requireAll();
+        asked.requireAll();
         reinvocation.request();
       }
-      reinvocation.lastPolicyOutput = object;
+      asked.lastOutput = object;
       failures.announce(attributes);
       return object;
     },
@@ -91,7 +94,8 @@ async function changedBy(
   failures: Failures,
 ): Promise<Unstructured | undefined> {
   const { reinvocation } = attributes;
-  const isDue = !reinvocation.isAgain || reinvocation.isRequired(meeting.id);
+  const asked = reinvocation.of(POLICIES);
+  const isDue = !reinvocation.isAgain || asked.isRequired(meeting.id);
   let { object } = attributes;
   try {
     const shown = isDue ? await shownIn(deps, meeting, attributes) : undefined;
@@ -109,7 +113,7 @@ async function changedBy(
     failures.note(policy, binding, error);
     return object;
   }
-  if (policy.spec.reinvocationPolicy === "IfNeeded") reinvocation.remember(meeting.id);
+  if (policy.spec.reinvocationPolicy === "IfNeeded") asked.remember(meeting.id);
   return object;
 }
 

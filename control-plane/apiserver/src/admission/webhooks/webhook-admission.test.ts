@@ -198,6 +198,18 @@ describe("a validating webhook", () => {
     await expect(create()).rejects.toThrow(/expected response.uid="[0-9a-f-]+", got "other"/);
   });
 
+  test("hears how much of the request's time is left, where that is less than its own", async () => {
+    await configure("validating", "hurry", { timeoutSeconds: 20 });
+    const asked: string[] = [];
+    answer = ({ path }) => {
+      asked.push(path);
+      return { allowed: true };
+    };
+    await send("POST", `${IN}/configmaps?timeout=7s`, { metadata: { name: "hurried" } });
+    await send("POST", `${IN}/configmaps`, { metadata: { name: "unhurried" } });
+    expect(asked).toEqual(["/hurry?timeout=7s", "/hurry?timeout=20s"]);
+  });
+
   test("that is asked in v1beta1 need say no more than its response", async () => {
     await configure("validating", "old", { admissionReviewVersions: ["v1beta1", "v1"] });
     answer = () => ({ httpBody: { response: { allowed: true } } });
@@ -432,6 +444,17 @@ describe("a mutating webhook", () => {
     expect(reviews.map(({ path }) => path.slice(1, 2))).toEqual(["a", "b", "a"]);
   });
 
+  test("is not asked again about what the server makes of its own change, which is nothing", async () => {
+    await send("POST", `${IN}/serviceaccounts`, { metadata: { name: "default" } });
+    const rules = [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }];
+    await configure("mutating", "labels", { rules, reinvocationPolicy: "IfNeeded" });
+    answer = () => patch({ op: "add", path: "/metadata/labels/a", value: "b" });
+    const metadata = { name: "p", labels: { x: "y" } };
+    const spec = { containers: [{ name: "c", image: "i" }] };
+    expect((await send("POST", `${IN}/pods`, { metadata, spec })).metadata?.labels).toEqual({ x: "y", a: "b" });
+    expect(reviews).toHaveLength(1);
+  });
+
   test("is reached at an endpoint of its Service, under the Service's name", async () => {
     const ports = [{ name: "web", port: 443 }];
     await send("POST", `${IN}/services`, { metadata: { name: "hook" }, spec: { ports } });
@@ -479,7 +502,12 @@ test("a webhook is told who asks, where a kubeconfig says so", async () => {
   const users = [{ name: `127.0.0.1:${port}`, user: { token: "t" } }];
   const client = new WebhookClient({} as never, realClock, systemRandom, new Kubeconfig(JSON.stringify({ users })));
   const config = { url: `https://127.0.0.1:${port}/told`, caBundle };
-  await client.post({ config, body: JSON.stringify({ request: {} }), signal: new AbortController().signal });
+  await client.post({
+    config,
+    timeoutSeconds: 3,
+    body: JSON.stringify({ request: {} }),
+    signal: new AbortController().signal,
+  });
   await configure("validating", "untold");
   await create();
   expect(reviews.map(({ authorization }) => authorization)).toEqual(["Bearer t", undefined]);

@@ -25,6 +25,8 @@ export interface WebhookDeps {
   readonly credentials?: Kubeconfig | undefined;
 }
 
+/** Of a webhook that says nothing. */
+const DEFAULT_SECONDS = 10;
 const CONFIGURATIONS = new Set(["validatingwebhookconfigurations", "mutatingwebhookconfigurations"]);
 
 /** What could lock everybody out for good is never asked about. */
@@ -68,12 +70,13 @@ class WebhookCaller {
    */
   async mutate(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
     const { reinvocation } = attributes;
+    const asked = reinvocation.of("webhooks");
     let { object } = attributes;
-    if (reinvocation.isAgain && !jsonEqual(reinvocation.lastOutput, object)) reinvocation.requireAll();
+    if (reinvocation.isAgain && !jsonEqual(asked.lastOutput, object)) asked.requireAll();
     for (const [index, webhook] of webhooksOf(this.#deps.cache, "mutating").entries()) {
       const current = { ...attributes, object };
       const invocation = await this.#invocation(webhook, current);
-      if (invocation === undefined || (reinvocation.isAgain && !reinvocation.isRequired(webhook.id))) continue;
+      if (invocation === undefined || (reinvocation.isAgain && !asked.isRequired(webhook.id))) continue;
       const round = reinvocation.isAgain ? 1 : 0;
       const notes = new WebhookAnnotations(attributes.context, "mutating", webhook, round, index);
       let isChanged = false;
@@ -86,13 +89,13 @@ class WebhookCaller {
         notes.mutated(isChanged);
       }
       if (isChanged) {
-        reinvocation.requireAll();
+        asked.requireAll();
         reinvocation.request();
       }
       if ("reinvocationPolicy" in webhook.spec && webhook.spec.reinvocationPolicy === "IfNeeded")
-        reinvocation.remember(webhook.id);
+        asked.remember(webhook.id);
     }
-    reinvocation.lastOutput = object;
+    asked.lastOutput = object;
     return object;
   }
 
@@ -177,8 +180,7 @@ class WebhookCaller {
     let response: AdmissionResponse;
     try {
       const call = { config: spec.clientConfig, body, signal: attributes.context.signal };
-      const timeout = spec.timeoutSeconds ?? undefined;
-      const answer = await this.#client.post({ ...call, ...(timeout !== undefined && { timeoutSeconds: timeout }) });
+      const answer = await this.#client.post({ ...call, timeoutSeconds: this.#patience(spec, attributes) });
       response = responseOf(answer, reviewVersionOf(invocation.webhook), uid, notes.kind === "mutating");
     } catch (error) {
       return this.#failed(invocation.webhook, error, notes);
@@ -187,6 +189,13 @@ class WebhookCaller {
     notes.said(response.auditAnnotations ?? {});
     if (response.allowed !== true) throw denial(spec.name, response.status);
     return response;
+  }
+
+  /** Whole seconds: what the webhook may take, or what is left of the request's time. */
+  #patience({ timeoutSeconds }: Webhook["spec"], { context }: AdmissionAttributes): number {
+    const own = timeoutSeconds ?? DEFAULT_SECONDS;
+    if (context.time === undefined) return own;
+    return Math.min(own, Math.max(1, Math.ceil((context.time.until - this.#deps.clock.monotonic()) / 1000)));
   }
 
   /** @throws {ApiError} 500 unless failures are to be ignored. */

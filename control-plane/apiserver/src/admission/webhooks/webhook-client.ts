@@ -13,7 +13,6 @@ import { type ServiceEndpoint, serviceEndpoints } from "../../proxying/service-e
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { WebhookFailure } from "./review.ts";
 
-const DEFAULT_SECONDS = 10;
 /** As Go's client. */
 const MOST_REQUESTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -29,7 +28,7 @@ interface Endpoint {
 
 export interface WebhookCall {
   readonly config: WebhookClientConfig;
-  readonly timeoutSeconds?: number;
+  readonly timeoutSeconds: number;
   readonly body: string;
   readonly signal: AbortSignal;
 }
@@ -50,7 +49,7 @@ export class WebhookClient {
   }
 
   /** @throws {WebhookFailure} with Go's words, as upstream's clients know them. */
-  async post({ config, timeoutSeconds = DEFAULT_SECONDS, body, signal }: WebhookCall): Promise<Uint8Array> {
+  async post({ config, timeoutSeconds, body, signal }: WebhookCall): Promise<Uint8Array> {
     const endpoint = this.#endpointOf(config, timeoutSeconds);
     const timeout = new AbortController();
     const cancel = this.#clock.after(timeoutSeconds * 1000, () => timeout.abort(), { background: true });
