@@ -734,6 +734,19 @@ const NEW: readonly Row[] = [
     'spec.finalizers: Invalid value: "a": name is neither a standard finalizer name nor is it fully qualified',
   ],
   ["scheduling.k8s.io/v1 priorityclasses", "preemptionPolicy", "", "preemptionPolicy: Required value"],
+  ...(
+    [
+      ["system-x", "system-x is not a known system priority class"],
+      ["system-node-critical", "value of system-node-critical PriorityClass must be 2000001000"],
+    ] as const
+  ).map(
+    ([name, why]): Row => [
+      "scheduling.k8s.io/v1 priorityclasses",
+      "metadata.name",
+      name,
+      `metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: ${why}`,
+    ],
+  ),
   ["storage.k8s.io/v1 storageclasses", "reclaimPolicy", ""],
   [
     "storage.k8s.io/v1 storageclasses",
@@ -809,6 +822,12 @@ const NEW: readonly Row[] = [
     "spec.rules.0.http.paths.0.backend",
     {},
     'spec.rules[0].http.paths[0].backend: Invalid value: "": resource or service backend is required',
+  ],
+  [
+    INGRESS,
+    "spec.rules.0.http.paths.0",
+    { path: "x", pathType: "Foo", backend: { service: { name: "s", port: { number: 1 } } } },
+    'spec.rules[0].http.paths[0].pathType: Unsupported value: "Foo": supported values: "Exact", "ImplementationSpecific", "Prefix"',
   ],
   [
     INGRESS,

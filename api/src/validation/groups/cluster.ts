@@ -40,18 +40,20 @@ const SYSTEM_CLASSES: Readonly<Record<string, number>> = {
   "system-cluster-critical": 2_000_000_000,
 };
 
+function notSystemClass(name: string, value: number, isDefault: boolean): string | undefined {
+  const known = SYSTEM_CLASSES[name];
+  if (known === undefined) return `${name} is not a known system priority class`;
+  if (known !== value) return `value of ${name} PriorityClass must be ${known}`;
+  return isDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
+}
+
 const priorityClass: Check = (object, _at, errors) => {
   const name = String(valueAt(object, "metadata.name") ?? "");
   const value = Number(member(object, "value") ?? 0);
   if (name.startsWith("system-")) {
-    if (SYSTEM_CLASSES[name] !== value) {
-      errors.push(
-        fieldError.forbidden(
-          "metadata.name",
-          "priority class names with 'system-' prefix are reserved for system use only.",
-        ),
-      );
-    }
+    const why = notSystemClass(name, value, member(object, "globalDefault") === true);
+    const reserved = "priority class names with 'system-' prefix are reserved for system use only";
+    if (why !== undefined) errors.push(fieldError.forbidden("metadata.name", `${reserved}. error: ${why}`));
   } else if (value > HIGHEST_USER_PRIORITY) {
     errors.push(
       fieldError.forbidden("value", `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`),

@@ -73,7 +73,7 @@ const ingressPath: Check = (value, at, errors) => {
     for (const bad of ["//", "/./", "/../", "%2f", "%2F"]) {
       if (path.includes(bad)) errors.push(fieldError.invalid(child(at, "path"), path, `must not contain '${bad}'`));
     }
-  } else if (path !== "" && !path.startsWith("/"))
+  } else if (type === "ImplementationSpecific" && path !== "" && !path.startsWith("/"))
     errors.push(fieldError.invalid(child(at, "path"), path, "must be an absolute path"));
   backend(member(value, "backend"), child(at, "backend"), errors);
 };
