@@ -38,7 +38,8 @@ test("a pod that fits nowhere has one of lower priority end in its own time, and
   await world.pod("urgent", "800m", HIGH);
   const victim = await get("victim");
   expect(victim.metadata?.deletionGracePeriodSeconds).toBe(30);
-  expect(victim.status?.conditions?.find(({ type }) => type === "DisruptionTarget")).toMatchObject({
+  expect(victim.status?.conditions?.at(-1)).toMatchObject({
+    type: "DisruptionTarget",
     status: "True",
     reason: "PreemptionByScheduler",
     message: "default-scheduler: preempting to accommodate a higher priority pod",

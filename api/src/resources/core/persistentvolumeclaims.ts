@@ -20,7 +20,7 @@ export const persistentvolumeclaims: Resource = {
     name(object),
     object.metadata?.deletionTimestamp === undefined ? textAt(object, "status.phase") : "Terminating",
     textAt(object, "spec.volumeName"),
-    textAt(object, "spec.volumeName") === "" ? "" : textAt(object, "status.capacity.storage"),
+    textAt(object, "spec.volumeName") === "" ? "" : or(textAt(object, "status.capacity.storage"), "0"),
     textAt(object, "spec.volumeName") === ""
       ? ""
       : accessModes((object["status"] as { accessModes?: readonly string[] } | undefined)?.accessModes),

@@ -208,3 +208,8 @@ test("the shares of a level that is exempt are not shown, schemas in the order i
   ].map(([name, matchingPrecedence]) => ({ metadata: { name }, spec: { matchingPrecedence } }) as Unstructured);
   expect(schemas.sort(order).map((schema) => schema.metadata?.name)).toEqual(["b", "c", "a"]);
 });
+
+test("a claim that waits for a volume of its choice has nothing yet", () => {
+  expect(row("", "v1", "persistentvolumeclaims", { spec: { volumeName: "later" } })).toMatchObject({ Capacity: "0" });
+  expect(row("", "v1", "persistentvolumeclaims", { spec: {} })).toMatchObject({ Capacity: "" });
+});

@@ -1,5 +1,5 @@
 import { ApiError, jsonEqual, labelMatcherOf } from "@tsukube/api";
-import type { Pod } from "@tsukube/api/types/core-v1";
+import type { Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from "@tsukube/api/types/policy-v1";
 import {
   type EventType,
@@ -14,6 +14,7 @@ import {
 import { formatTime, messageOf } from "@tsukube/foundation";
 import { type ControllerContext, DISRUPTION_BUDGETS, PODS } from "../context.ts";
 import { untilWallClock } from "../job/wall-clock.ts";
+import { conditionPatch } from "../pods/condition-patch.ts";
 import { type BudgetPlan, failed, needsWorkloads, plan } from "./plan.ts";
 import { sparedIn } from "./stale-target.ts";
 import { Workloads } from "./workloads.ts";
@@ -127,10 +128,8 @@ export class DisruptionController {
     if (left > 0) return { recheckAfterMs: untilWallClock(left) };
     const { name = "", namespace, uid = "", resourceVersion = "" } = pod.metadata ?? {};
     const condition = { type: "DisruptionTarget", status: "False", lastTransitionTime: formatTime(now) };
-    const body = {
-      metadata: { uid, resourceVersion },
-      status: { conditions: [{ ...condition, reason: null, message: null }] },
-    };
+    const cleared = { ...condition, reason: null, message: null } as unknown as PodCondition;
+    const body = { metadata: { uid, resourceVersion }, status: conditionPatch(pod, cleared) };
     try {
       const pods = this.#context.client.resource<Pod>(PODS, namespace);
       await pods.patch(name, { type: "strategic", body }, { subresource: "status" });

@@ -3,6 +3,7 @@ import type { Node, Pod } from "@tsukube/api/types/core-v1";
 import type { Informer } from "@tsukube/client";
 import { detach, formatTime, messageOf } from "@tsukube/foundation";
 import { type ControllerContext, NODES, PODS } from "../context.ts";
+import { conditionPatch } from "../pods/condition-patch.ts";
 import { type Cause, type Collected, missingNodes, plan } from "./plan.ts";
 
 const PERIOD_MS = 20_000;
@@ -98,7 +99,7 @@ export class PodGarbageCollector {
 
 /** Owners must see that a pod ended: its controller counts it, its Service drops it. */
 function failure(pod: Pod, cause: Cause, now: number): object | undefined {
-  const { phase, observedGeneration } = pod.status ?? {};
+  const { phase } = pod.status ?? {};
   if (phase === "Succeeded" || phase === "Failed") return undefined;
   if (cause !== "no node") return { phase: "Failed" };
   const condition = {
@@ -107,7 +108,6 @@ function failure(pod: Pod, cause: Cause, now: number): object | undefined {
     reason: "DeletionByPodGC",
     message: "PodGC: node no longer exists",
     lastTransitionTime: formatTime(now),
-    ...(observedGeneration !== undefined && { observedGeneration }),
   };
-  return { phase: "Failed", conditions: [condition] };
+  return { phase: "Failed", ...conditionPatch(pod, condition) };
 }

@@ -5,6 +5,7 @@ import { formatTime } from "@tsukube/foundation";
 import { type ControllerContext, NODES, PODS } from "../context.ts";
 import { untilWallClock } from "../job/wall-clock.ts";
 import { BY_NODE } from "../pods/by-node.ts";
+import { conditionPatch } from "../pods/condition-patch.ts";
 import { secondsToStay } from "./plan.ts";
 
 /** Deletes pods that do not tolerate, or no longer tolerate, a NoExecute taint of their node. */
@@ -76,7 +77,7 @@ export class TaintEvictionController {
       message: "Taint manager: deleting due to NoExecute taint",
       lastTransitionTime: formatTime(this.#context.clock.now()),
     };
-    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    const body = { metadata: { uid }, status: conditionPatch(pod, condition) };
     try {
       await pods.patch(name, { type: "strategic", body }, { subresource: "status" });
       await pods.delete(name, { preconditions: { uid } });

@@ -37,7 +37,10 @@ export class Preemptor {
         lastTransitionTime: formatTime(this.#clock.now()),
         observedGeneration: victim.metadata?.generation,
       };
-      const body = { metadata: { uid }, status: { conditions: [condition] } };
+      const types = new Set([...(victim.status?.conditions ?? []).map(({ type }) => type), DISRUPTION_TARGET]);
+      const order = [...types].map((type) => ({ type }));
+      const status = { "$setElementOrder/conditions": order, conditions: [condition] };
+      const body = { metadata: { uid }, status };
       try {
         await pods.patch(name, { type: "strategic", body }, { subresource: "status" });
         await pods.delete(name, { preconditions: { uid } });
