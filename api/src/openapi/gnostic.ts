@@ -1,6 +1,7 @@
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import { closeMessage } from "../codec/protobuf-encode.ts";
 import { ProtobufWriter } from "../codec/protobuf-writer.ts";
+import { encodeYaml } from "../codec/yaml.ts";
 import { factsText } from "../facts.ts";
 import type { Node } from "./definitions.ts";
 
@@ -119,8 +120,23 @@ class GnosticEncoder {
   }
 }
 
+const MOST_YAML = 1000;
+const yamls = new Map<string, string>();
+
+/** Extensions are few and said often. */
+function yamlOf(value: unknown): string {
+  const json = encodeUnstructuredText(value);
+  let text = yamls.get(json);
+  if (text === undefined) {
+    if (yamls.size >= MOST_YAML) yamls.clear();
+    text = new TextDecoder().decode(encodeYaml(value, undefined));
+    yamls.set(json, text);
+  }
+  return text;
+}
+
 const V2_FORMS: Readonly<Record<string, Form>> = {
-  Any: (value) => ({ yaml: `${encodeUnstructuredText(value)}\n` }),
+  Any: (value) => ({ yaml: yamlOf(value) }),
   TypeItem: (value) => ({ value: Array.isArray(value) ? value : [value] }),
   ItemsItem: (value) => ({ schema: Array.isArray(value) ? value : [value] }),
   AdditionalPropertiesItem: (value) => (typeof value === "boolean" ? { boolean: value } : { schema: value }),

@@ -141,7 +141,7 @@ test("the protobuf form of OpenAPI 3 is gnostic's", () => {
   expect(propertyOf("resources")["default"]).toBeUndefined(); // an object: the message has none
   expect(propertyOf("ports")["specificationExtension"]).toContainEqual({
     name: "x-kubernetes-patch-merge-key",
-    value: { yaml: '"containerPort"\n' },
+    value: { yaml: "containerPort\n" },
   });
   const paths = at(decoded, "paths", "path") as unknown as readonly Named[];
   const patch = at(paths.find((each) => each.name === "/api/v1/namespaces/{name}")?.value, "patch");
@@ -273,7 +273,7 @@ describe("OpenAPI 2", () => {
     expect(decoded.paths.path).toHaveLength(Object.keys(at(document, "paths")).length);
     const pod = decoded.definitions.additionalProperties.find((each) => each.name === "io.k8s.api.core.v1.Pod");
     expect(pod?.value.vendorExtension).toEqual([
-      { name: "x-kubernetes-group-version-kind", value: { yaml: '[{"group":"","kind":"Pod","version":"v1"}]\n' } },
+      { name: "x-kubernetes-group-version-kind", value: { yaml: '- group: ""\n  kind: Pod\n  version: v1\n' } },
     ]);
   });
 });

@@ -116,6 +116,24 @@ test("a custom resource stays JSON; what is no object of the API is left alone",
   expect(() => read(Buffer.from("{nonsense"))).toThrow(/Cannot read "\/registry\/x"/);
 });
 
+test("what was written without a uid, by a tool that knows etcd alone, has one by its key", async () => {
+  const json = `{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"a"}}`;
+  const crd = (await upstreamForm.write("/registry/x", definition([version("v1", { schema })]))) as Uint8Array;
+  const bare = Buffer.from(crd).toString().replace(`"uid":"${UID}",`, "").replace(`,"uid":"${UID}"`, "");
+  for (const lies of [json, bare]) {
+    const uidAt = async (key: string): Promise<string> => {
+      const read = await upstreamForm.read(key, { value: Buffer.from(lies), index: new Uint8Array(0) });
+      return (JSON.parse(Buffer.from(read!.value).toString()) as Unstructured).metadata!.uid!;
+    };
+    expect(await uidAt("/registry/a")).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(await uidAt("/registry/a")).toBe(await uidAt("/registry/a"));
+    expect(await uidAt("/registry/a")).not.toBe(await uidAt("/registry/b"));
+  }
+  expect(
+    await upstreamForm.read("/registry/a", { value: Buffer.from('{"a":1}'), index: new Uint8Array(0) }),
+  ).toBeUndefined();
+});
+
 test("what lies in another version than it would be written in now is read in today's, and marked", async () => {
   const written = async (version: string) => {
     const json = `{"kind":"ClusterTrustBundle","apiVersion":"certificates.k8s.io/${version}","metadata":{"name":"a","uid":"${UID}"},"spec":{"trustBundle":"x"}}`;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   apiVersionOf,
   applyDefaults,
@@ -46,7 +47,7 @@ function write(_key: string, value: Uint8Array): Uint8Array {
 
 function read(key: string, { value }: ReadableBytes): ReadableBytes | undefined {
   try {
-    const json = isProtobuf(value) ? fromProtobuf(key, value) : value[0] === OPEN ? fromJson(value) : undefined;
+    const json = isProtobuf(value) ? fromProtobuf(key, value) : value[0] === OPEN ? fromJson(key, value) : undefined;
     return json === undefined ? undefined : indexed(json);
   } catch (cause) {
     throw new TsukubeError("damaged", `Cannot read "${key}": ${messageOf(cause)}, expected an object`, { cause });
@@ -82,21 +83,30 @@ function inStorageVersion(object: Unstructured, gvk: GroupVersionKind): Readable
   return { value: encodeJson(whole, schema), uid: object.metadata?.uid ?? "", ...(isOutdated && { isOutdated }) };
 }
 
-function fromJson(value: Uint8Array): Readable {
+function fromJson(key: string, value: Uint8Array): Readable {
   const gvk = kindOfStored(value);
   if (isDefinition(gvk)) {
     const json = definitionFromStored(value);
     const object = decodeJson<Unstructured>(json, schemaOf(DEFINITIONS)!, QUIET).object;
-    return inStorageVersion(object, DEFINITIONS);
+    return inStorageVersion(withUid(key, object), DEFINITIONS);
   }
   const schema = kindOf(gvk)?.object === true ? schemaOf(gvk) : undefined;
   if (schema !== undefined) return inStorageVersion(decodeJson<Unstructured>(value, schema, QUIET).object, gvk);
-  const { object } = decodeUnstructured<Unstructured>(value, QUIET);
+  const object = withUid(key, decodeUnstructured<Unstructured>(value, QUIET).object);
   return { value: encodeUnstructured(object), uid: object.metadata?.uid ?? "" };
 }
 
 function indexed({ value, uid, ...rest }: Readable): ReadableBytes | undefined {
   return uid === "" ? undefined : { value, index: indexOf(value, uid), ...rest }; // leases of API servers have none
+}
+
+/** What nobody made by way of an API server, such as a tool that writes to etcd, has one by its key. */
+function withUid(key: string, object: Unstructured): Unstructured {
+  const { name = "", uid: own = "" } = object.metadata ?? {};
+  if (own !== "" || name === "" || (object.kind ?? "") === "") return object;
+  const hash = createHash("sha256").update(key).digest("hex");
+  const uid = hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/s, "$1-$2-8$3-8$4-$5");
+  return { ...object, metadata: { ...object.metadata, uid } };
 }
 
 /** Upstream gives it neither name nor uid. */
