@@ -55,6 +55,7 @@ import { CrdController } from "./crd/crd-controller.ts";
 import { CustomServices } from "./crd/custom-services.ts";
 import { Discovery } from "./discovery/discovery.ts";
 import { ResourceHandler } from "./endpoints/resource-handler.ts";
+import { SigningMetrics } from "./endpoints/signing-metrics.ts";
 import { Subresources } from "./endpoints/subresources.ts";
 import { Writer } from "./endpoints/writer.ts";
 import { extentIn } from "./flow-control/extent.ts";
@@ -175,6 +176,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     new AdmissionMetrics(metrics, clock),
   );
   const claims = new ClaimRights(cache, authorizer, gates);
+  const signing = new SigningMetrics(metrics);
   const writer = new Writer({
     store,
     registry,
@@ -189,6 +191,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     unrightful: (request, next, live) => claims.refused(request, next, live),
     mustCreate: (context) => mustCreate(authorizer, context),
+    written: (request, before, after) => signing.written(request, before, after),
     release: (request) => services.release(request),
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);

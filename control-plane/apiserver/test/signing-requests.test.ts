@@ -80,4 +80,23 @@ test("a certificate is written once, with text around it if the signer likes", a
     ]);
 });
 
+test("certificates that were asked to last for some time are counted, and those that do", async () => {
+  const signerName = "kubernetes.io/kube-apiserver-client";
+  const counts = async (): Promise<readonly number[]> => {
+    const text = (await admin.get("/metrics")).body.toString();
+    const count = (name: string): number =>
+      Number(new RegExp(`csr_${name}_duration_total\\{signerName="${signerName}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
+    return [count("requested"), count("honored")];
+  };
+  const [requested = 0, honored = 0] = await counts();
+  const certificate = base64(`for jane\n${(await server.authority.issue(JANE)).cert}`);
+  for (const expirationSeconds of [365 * 86_400, 86_400, undefined]) {
+    await make({ signerName, ...(expirationSeconds !== undefined && { expirationSeconds }) });
+    await write("status", { certificate });
+    await write("status", { conditions: [{ type: "Approved", status: "True" }] });
+    await admin.send("DELETE", `${REQUESTS}/signing`);
+  }
+  expect(await counts()).toEqual([requested + 2, honored + 1]);
+});
+
 const JANE = { commonName: "jane", usages: ["client"] as const };

@@ -46,6 +46,8 @@ export interface WriterDeps {
   readonly unrightful: (request: WriteRequest, next: Unstructured, live?: Unstructured) => readonly FieldError[];
   /** An update found nothing, and creates. @throws {ApiError} 403 to who may not. */
   readonly mustCreate: (context: RequestContext) => Promise<void>;
+  /** An update was stored, or would be: of a dry run. */
+  readonly written: (request: WriteRequest, before: Unstructured, after: Unstructured) => void;
   /** The request is over: what was allocated for it is stored by now, or is not going to be. */
   readonly release: (request: WriteRequest) => void;
 }
@@ -164,8 +166,10 @@ export class Writer {
     const { definition, name } = request;
     let created = false;
     let kept: CachedObject | undefined;
+    let before: Unstructured | undefined;
     const object = await this.#store(request, name, async (live, cached) => {
       created = live === undefined;
+      before = live;
       kept = undefined;
       if (live !== undefined && cached !== undefined) {
         const { next, isAsMade } = await this.#prepareUpdate(request, live, cached, make);
@@ -178,6 +182,7 @@ export class Writer {
       const admitted = await this.#admitCreate(request, createFrom(this.#manager(request)), false);
       return this.#prepareCreate(request, admitted, () => this.deps.mustCreate(request.context));
     });
+    if (before !== undefined) this.deps.written(request, before, object!);
     return { object: created ? this.#asRead(request, object!) : object!, created, kept };
   }
 
