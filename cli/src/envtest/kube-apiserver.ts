@@ -102,7 +102,7 @@ async function optionsOf(
     random: systemRandom,
     metrics,
     ...(audit !== undefined && { audit }),
-    ...(kubelets !== undefined && { kubelets }),
+    kubelets,
     ...proxies,
     ...(staticTokens !== undefined && { staticTokens }),
     hostname: hostname(),
@@ -288,9 +288,8 @@ async function proxiesOf(flags: Flags): Promise<Pick<ApiServerOptions, "frontPro
 }
 
 /** What is shown to kubelets. */
-async function kubeletsOf(flags: Flags): Promise<ApiServerOptions["kubelets"]> {
+async function kubeletsOf(flags: Flags): Promise<NonNullable<ApiServerOptions["kubelets"]>> {
   const pair = await pairOf(flags, "kubelet-client-certificate", "kubelet-client-key");
-  if (pair === undefined) return undefined;
   const ca = await fileOf(flags, "kubelet-certificate-authority");
   return { ...pair, ...(ca !== undefined && { ca }) };
 }

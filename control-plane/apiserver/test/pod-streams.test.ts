@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Lifetime } from "@tsukube/foundation";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type FakeKubelet, startKubelet } from "./kubelet.ts";
-import { startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
+import { isPeer, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 const PODS = "/api/v1/namespaces/streams/pods";
 
@@ -97,6 +97,27 @@ describe("a log", () => {
     expect((await admin.get(`${PODS}/one/log`)).code).toBe(200);
     await admin.send("PATCH", `${path}/status`, { status: { addresses } });
   });
+
+  test.skipIf(isPeer)(
+    "comes to a server without a certificate as to nobody, and from a kubelet that it believes",
+    async () => {
+      for (const [kubelets, expected] of [
+        [{}, 200],
+        [{ ca: server.ca }, 503],
+      ] as const) {
+        const within = new Lifetime();
+        const other = within.own("server", await startWireServer({ kubelets }));
+        const asked = await startKubelet(other, "n", within);
+        await other.admin.send("POST", "/api/v1/namespaces/default/serviceaccounts", { metadata: { name: "default" } });
+        const path = "/api/v1/namespaces/default/pods";
+        const spec = { nodeName: "n", containers: [{ name: "c", image: "i" }] };
+        await other.admin.send("POST", path, { metadata: { name: "p" }, spec });
+        expect((await other.admin.get(`${path}/p/log`)).code).toBe(expected);
+        expect(asked.asked.map(({ who }) => who)).toEqual(expected === 200 ? [undefined] : []);
+        await within.close();
+      }
+    },
+  );
 
   test("needs the name of a container where there are several, and one that is there", async () => {
     expect((await admin.get(`${PODS}/many/log`)).object.message).toBe(

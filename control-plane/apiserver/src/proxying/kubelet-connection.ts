@@ -9,10 +9,11 @@ import { forwardUpgrade } from "./forward-upgrade.ts";
 import { forwarded } from "./forwarded.ts";
 import { framed, type PassedBody, sendBody } from "./passed-body.ts";
 
-/** How the API server shows itself to kubelets. PEM. */
+/** How the API server shows itself to kubelets, and whom it believes. PEM. */
 export interface KubeletCredentials {
-  readonly cert: string;
-  readonly key: string;
+  /** Who has no certificate comes as nobody. */
+  readonly cert?: string;
+  readonly key?: string;
   /** Signs the kubelets' serving certificates, which are not looked at without it. */
   readonly ca?: string;
 }
@@ -28,9 +29,9 @@ const ADDRESSES = ["InternalIP", "Hostname", "InternalDNS", "ExternalIP", "Exter
 /** Requests to the kubelets of the cluster, with the API server's own certificate. */
 export class KubeletConnection {
   readonly #cache: WatchCache;
-  readonly #credentials: KubeletCredentials | undefined;
+  readonly #credentials: KubeletCredentials;
 
-  constructor(cache: WatchCache, credentials: KubeletCredentials | undefined) {
+  constructor(cache: WatchCache, credentials: KubeletCredentials = {}) {
     this.#cache = cache;
     this.#credentials = credentials;
   }
@@ -93,9 +94,8 @@ export class KubeletConnection {
     }
   }
 
-  /** Who has no certificate comes as nobody. */
-  get #tls(): Partial<KubeletCredentials> & { readonly rejectUnauthorized?: false } {
-    return { ...this.#credentials, ...(this.#credentials?.ca === undefined && { rejectUnauthorized: false }) };
+  get #tls(): KubeletCredentials & { readonly rejectUnauthorized?: false } {
+    return { ...this.#credentials, ...(this.#credentials.ca === undefined && { rejectUnauthorized: false }) };
   }
 }
 
