@@ -2,7 +2,7 @@ import { ApiError } from "@tsukube/api";
 import { type Clock, type Logger, messageOf, TerminalError } from "@tsukube/foundation";
 import type { QueueMetrics } from "./queue-metrics.ts";
 import type { Key } from "./types.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { type RetryWaits, WorkQueue } from "./work-queue.ts";
 
 /** What a reconciliation came to: settled until something changes, or to be looked at again after a while. */
 export type Outcome = { readonly recheckAfterMs?: number };
@@ -20,6 +20,8 @@ export interface ControllerOptions {
   readonly workers?: number;
   /** Which keys are worked on first: those of the highest rank; all alike by default. */
   rank?(key: Key): number;
+  /** How long keys wait that failed; from 5 ms to about 16 minutes by default. */
+  readonly retryWaits?: RetryWaits;
   /** Brings one object to its desired state. Throw to try again with back-off, {@link TerminalError} to give up until it changes. */
   reconcile(key: Key, signal: AbortSignal): Promise<Outcome>;
 }
@@ -40,6 +42,7 @@ export function startController(options: ControllerOptions): RunningController {
     clock,
     options.rank?.bind(options),
     options.queues?.of(options.queueName ?? options.name),
+    options.retryWaits,
   );
   const stop = new AbortController();
   const worker = async (): Promise<void> => {

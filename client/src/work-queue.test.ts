@@ -42,6 +42,19 @@ test("retries back off per key and start anew once forgotten", async () => {
   expect(queue.length).toBe(1);
 });
 
+test("waits double from the first to the longest that a queue has", async () => {
+  const clock = new VirtualClock(0);
+  const queue = new WorkQueue(clock, undefined, undefined, { firstMs: 1000, longestMs: 3000 });
+  for (const wait of [1000, 2000, 3000, 3000]) {
+    queue.retry("a");
+    await clock.advance(wait - 1);
+    expect(queue.length).toBe(0);
+    await clock.advance(1);
+    expect(await queue.take()).toBe("a");
+    queue.done("a");
+  }
+});
+
 test("of several delays the earliest counts", async () => {
   const clock = new VirtualClock(0);
   const queue = new WorkQueue(clock);

@@ -2,9 +2,14 @@ import type { Cancel, Clock } from "@tsukube/foundation";
 import type { MeasuredQueue } from "./queue-metrics.ts";
 import type { Key } from "./types.ts";
 
-/** As client-go's ItemExponentialFailureRateLimiter: 5 ms, doubling, at most about 16 minutes. */
-const FIRST_RETRY_MS = 5;
-const MAX_RETRY_MS = 1_000_000;
+/** How long a key waits that failed: doubling from the first to the longest. */
+export interface RetryWaits {
+  readonly firstMs: number;
+  readonly longestMs: number;
+}
+
+/** As client-go's ItemExponentialFailureRateLimiter by default: at most about 16 minutes. */
+const RETRY_WAITS: RetryWaits = { firstMs: 5, longestMs: 1_000_000 };
 
 /**
  * Keys to reconcile. A key waits at most once; one that is being worked on and added again is worked on once more after.
@@ -21,13 +26,15 @@ export class WorkQueue {
   readonly #later = new Map<Key, { readonly due: number; readonly cancel: Cancel }>();
   readonly #takers: ((key: Key | undefined) => void)[] = [];
   readonly #measured: MeasuredQueue | undefined;
+  readonly #waits: RetryWaits;
   #closed = false;
 
   /** @param rank Keys of the highest rank are taken first, as it is when they are added. */
-  constructor(clock: Clock, rank: (key: Key) => number = () => 0, measured?: MeasuredQueue) {
+  constructor(clock: Clock, rank: (key: Key) => number = () => 0, measured?: MeasuredQueue, waits = RETRY_WAITS) {
     this.#clock = clock;
     this.#rank = rank;
     this.#measured = measured;
+    this.#waits = waits;
   }
 
   get length(): number {
@@ -80,7 +87,7 @@ export class WorkQueue {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.#measured?.retried();
-    this.addAfter(key, Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS));
+    this.addAfter(key, Math.min(this.#waits.firstMs * 2 ** failures, this.#waits.longestMs));
   }
 
   /** Forgets the key's failures. */

@@ -233,3 +233,15 @@ test("a finished job goes after its time to live, and its pods with it", async (
   await cluster.clock.advance(5000);
   expect([(await jobs.list()).items, (await pods.list()).items]).toEqual([[], []]);
 });
+
+test("a job whose pods a quota refuses is tried again within a minute of when there is room", async () => {
+  const quotas = cluster.client.resource({ group: "", version: "v1", resource: "resourcequotas" }, "default");
+  await quotas.create({ metadata: { name: "none" }, spec: { hard: { pods: "0" } } } as object);
+  await cluster.clock.advance(1000);
+  await create({});
+  await cluster.clock.advance(30 * 60_000);
+  expect((await pods.list()).items).toEqual([]);
+  await quotas.delete("none");
+  await cluster.clock.advance(60_000);
+  expect(await running()).toHaveLength(1);
+});

@@ -30,6 +30,9 @@ import { untilWallClock } from "./wall-clock.ts";
 /** Pods end in bursts: what they change is looked at together. Upstream waits for a second. */
 const BATCH_MS = 100;
 
+/** A quota or a policy that lets no pod be is not asked time and again, nor forgotten. */
+const RETRY_WAITS = { firstMs: 1000, longestMs: 60_000 };
+
 /** Runs the pods of each Job until enough have succeeded, or too many have failed; counts each pod exactly once. */
 export class JobController {
   readonly #context: ControllerContext;
@@ -50,7 +53,10 @@ export class JobController {
   start(): void {
     const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("job", startController({ name: "job", clock, logger, queues, reconcile }));
+    const { queue } = lifetime.own(
+      "job",
+      startController({ name: "job", clock, logger, queues, reconcile, retryWaits: RETRY_WAITS }),
+    );
     const soon = (key: Key): void => queue.addAfter(key, BATCH_MS);
     const updated = (before: Job, job: Job): void => {
       if (before.metadata?.generation === job.metadata?.generation) soon(keyOf(job));

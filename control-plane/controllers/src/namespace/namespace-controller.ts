@@ -14,6 +14,8 @@ import { type ControllerContext, NAMESPACES } from "../context.ts";
 import { conditionsOf, type Remains } from "./conditions.ts";
 
 const FINALIZER = "kubernetes";
+/** What holds content may let go of it at any time. */
+const RETRY_WAITS = { firstMs: 5, longestMs: 60_000 };
 const RECHECK_MS = 500;
 
 /** Empties namespaces that are being deleted, pods first (KEP-5080), then lets them go. */
@@ -31,7 +33,7 @@ export class NamespaceController {
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const { queue } = lifetime.own(
       "namespaces",
-      startController({ name: "namespace", clock, logger, queues, reconcile }),
+      startController({ name: "namespace", clock, logger, queues, reconcile, retryWaits: RETRY_WAITS }),
     );
     const add = (namespace: Namespace): void => {
       if (namespace.metadata?.deletionTimestamp !== undefined) queue.add(keyOf(namespace));
