@@ -78,6 +78,16 @@ test("a number past every float is a bad request, wherever it stands", async () 
 });
 
 test.each([
+  ["", "invalid object type: /, Kind="],
+  ["null", "invalid object type: /, Kind="],
+  ["text", "error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into"],
+  ["- 1", "error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into"],
+])("what is applied is an object, not %j", async (body, message) => {
+  const made = await admin.send("PATCH", `${MAPS}/no-object?fieldManager=m`, Buffer.from(body), APPLY);
+  expect(problem(made)).toEqual([400, "BadRequest", expect.stringContaining(message)]);
+});
+
+test.each([
   ["made", { name: "" }, 400, "the name of the object (made-b based on URL) was undeterminable: name must be provided"],
   [
     "made",

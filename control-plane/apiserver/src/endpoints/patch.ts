@@ -150,6 +150,8 @@ const OPERATION = new Set(["op", "path", "from", "value"]);
 function checkPatch(type: PatchType, patch: Json, problems: string[], validation: string): void {
   if (type === "merge" && patch === null) throw ApiError.badRequest("Invalid JSON Patch");
   if (type === "merge" && !isRecord(patch)) throw ApiError.badRequest(`error decoding patch: ${notAMap(patch)}`);
+  if (type === "apply" && !isRecord(patch))
+    throw ApiError.badRequest(`error decoding patch: error unmarshaling JSON: while decoding JSON: ${notAMap(patch)}`);
   if (type === "strategic" && patch !== null && !isRecord(patch)) throw ApiError.badRequest(notAMap(patch));
   if (type !== "json" || !Array.isArray(patch) || validation === "Ignore") return;
   for (const [index, operation] of (patch as readonly Json[]).entries()) {
@@ -215,13 +217,13 @@ export function applier(
   const make = (live: Unstructured | undefined, managers: FieldManager): Unstructured => {
     // an apply that is known to change nothing is not even decoded
     decoded ??= decodePatch("apply", bytes);
-    if (live !== undefined && (decoded.patch as Unstructured | null)?.metadata?.name === "")
+    const configuration = (decoded.patch ?? {}) as Unstructured;
+    checkPatch("apply", configuration as unknown as Json, [], "Ignore");
+    if (live !== undefined && configuration.metadata?.name === "")
       throw ApiError.badRequest(nameless(live.metadata?.name ?? ""));
-    const applied = managers.apply(live, decoded.patch as Unstructured, manager, force) as unknown as Json;
+    const applied = managers.apply(live, configuration, manager, force) as unknown as Json;
     const refused = (why: string): ApiError =>
-      definition.typed
-        ? unconvertible(definition, decoded?.patch as Unstructured, why)
-        : badPatch(encodeUnstructuredText(applied), why);
+      definition.typed ? unconvertible(definition, configuration, why) : badPatch(encodeUnstructuredText(applied), why);
     const { object } = formOf(definition, applied, refused, live, true);
     reportOfApply(context, decoded.problems);
     return object;
