@@ -12,6 +12,7 @@ import type { ObjectStore } from "../storage/object-store.ts";
 import { acceptedNames, areAccepted, type Naming } from "./accepted-names.ts";
 import { approvalOf } from "./approval.ts";
 import { definitionsOf, isEstablished } from "./custom-definition.ts";
+import { nonStructural, withoutNonStructural } from "./non-structural.ts";
 
 const PREFIX = "/registry/apiextensions.k8s.io/customresourcedefinitions/";
 const FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
@@ -202,6 +203,8 @@ function reported(
   let next = established(areAccepted(crd) ? crd : named(crd, acceptedNames(crd, group), now), now);
   const approval = approvalOf(crd);
   if (approval !== undefined) next = withCondition(next, approval, now);
+  const violations = nonStructural(crd);
+  next = violations === undefined ? withoutNonStructural(next) : withCondition(next, violations, now);
   const [type, message] = ["Terminating", "CustomResource deletion is in progress"];
   const isLeaving = crd.metadata?.deletionTimestamp !== undefined;
   return isLeaving

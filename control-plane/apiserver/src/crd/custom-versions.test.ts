@@ -5,6 +5,7 @@ import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
 import { type Cluster, startCluster, VirtualClock } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { indexOf } from "../storage/cached-object.ts";
 
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const items = (version: string) => `/apis/example.com/${version}/namespaces/default/hosts`;
@@ -166,6 +167,35 @@ test("a write that changes nothing brings an object into today's version, once",
   expect(rewritten.metadata?.resourceVersion).not.toBe(untouched.metadata?.resourceVersion);
   const again = await send("PATCH", `${items("v1")}/x`, {});
   expect(again.metadata?.resourceVersion).toBe(rewritten.metadata?.resourceVersion);
+});
+
+test("a definition from before v1 says what v1 refuses of it, until it is mended", async () => {
+  const store = new MemoryStore({ clock: new VirtualClock() });
+  cluster = lifetime.own("another", await startCluster({ store }));
+  const violations = async () => {
+    const { conditions } = (await send("GET", `${CRDS}/hosts.example.com`))["status"] as {
+      readonly conditions: readonly { readonly type: string; readonly message: string }[];
+    };
+    return conditions.filter(({ type }) => type === "NonStructuralSchema").map(({ message }) => message);
+  };
+  await send("POST", CRDS, definition([version("v1", { a: text }, true)]));
+  await cluster.clock.advance(1000);
+  expect(await violations()).toEqual([]);
+  const key = "/registry/apiextensions.k8s.io/customresourcedefinitions/hosts.example.com";
+  const { value, revision } = (await store.get(key))!;
+  const old = JSON.parse(Buffer.from(value).toString()) as Unstructured & { spec: { versions: object[] } };
+  const spec = { ...old.spec, preserveUnknownFields: true, versions: [version("v1", { a: {} }, true)] };
+  const json = Buffer.from(JSON.stringify({ ...old, spec }));
+  await store.commit([{ type: "put", key, value: json, index: indexOf(json, old.metadata!.uid!), expected: revision }]);
+  await cluster.clock.advance(1000);
+  const at = "spec.versions[0].schema.openAPIV3Schema.properties[a].type";
+  expect(await violations()).toEqual([
+    `[spec.preserveUnknownFields: Invalid value: true: must be false, ${at}: Required value: must not be empty for specified object fields]`,
+  ]);
+  const mended = { preserveUnknownFields: false, versions: [version("v1", { a: text }, true)] };
+  await send("PATCH", `${CRDS}/hosts.example.com`, { spec: mended });
+  await cluster.clock.advance(1000);
+  expect(await violations()).toEqual([]);
 });
 
 test("a status goes when a write to the status endpoint leaves it out", async () => {
