@@ -105,8 +105,12 @@ function answer(exchange: Exchange): void {
   exchange.send(status, headers, Buffer.from(JSON.stringify(object)));
 }
 
+/** What was accepted where the server was asked whether it is there. */
+const accepted: unknown[] = [];
+
 function answerOf({ path, headers, peer }: Exchange): readonly [number, object] {
   if (verified(peer)?.commonName !== "front-proxy-client") return [401, { message: "no front proxy" }];
+  if (path === "/apis/taste.example.com/v1") accepted.push(headers["accept"]);
   if (path === "/apis/taste.example.com/v1")
     return [
       200,
@@ -263,6 +267,10 @@ test("once the Service leads to a server that answers, requests go there with wh
       ...{ asked: "192.0.2.7", audited: "audited" },
     },
   ]);
+});
+
+test("a server is there whatever form its discovery has", () => {
+  expect(accepted).toContain(undefined);
 });
 
 test("of its answers cookies stay several, and nobody is led elsewhere", async () => {

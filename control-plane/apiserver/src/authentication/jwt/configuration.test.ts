@@ -74,6 +74,16 @@ test.each<readonly [object, string]>([
     jwt({ claimValidationRules: [{ expression: "claims.x" }] }),
     'jwt[0].claimValidationRules[0].expression: Invalid value: "claims.x": must evaluate to bool',
   ],
+  [
+    jwt({
+      claimValidationRules: [
+        { expression: 'sets.equivalent(claims.aud, ["a"])' },
+        { expression: 'sets.contains(claims.aud, ["a"]) || sets.intersects(claims.aud, ["a"])' },
+        { expression: "ip(claims.from).isLoopback()" },
+      ],
+    }),
+    "",
+  ],
   [jwt({ userValidationRules: [{ expression: "" }] }), "jwt[0].userValidationRules[0].expression: Required value"],
   [
     {
