@@ -23,6 +23,8 @@ interface Dropped {
   readonly own: string[];
   readonly metadata: string[];
   readonly unreadable: string[];
+  /** Whether what cannot be read is dropped, too. */
+  readonly isLenient: boolean;
 }
 
 /**
@@ -30,12 +32,21 @@ interface Dropped {
  * validation reports them. Parts without unknown fields are shared with the object given.
  */
 export function prune<T>(object: T, schema: Schema): Pruned<T> {
-  const dropped: Dropped = { own: [], metadata: [], unreadable: [] };
-  const pruned = pruneValue(object, schema, "", dropped) as T;
+  return pruned(object, schema, false);
+}
+
+/** The same of what lies in the store: what cannot be read of types and metadata is dropped, whoever wrote it. */
+export function pruneStored<T>(object: T, schema: Schema): T {
+  return pruned(object, schema, true).object;
+}
+
+function pruned<T>(object: T, schema: Schema, isLenient: boolean): Pruned<T> {
+  const dropped: Dropped = { own: [], metadata: [], unreadable: [], isLenient };
+  const value = pruneValue(object, schema, "", dropped) as T;
   const [unreadable] = dropped.unreadable;
   const unknown = dropped.own.sort();
   return {
-    object: pruned,
+    object: value,
     unknown,
     unknownMetadata: dropped.metadata,
     ...(unreadable !== undefined && { unreadable }),
@@ -52,8 +63,9 @@ function pruneValue(value: unknown, schema: Schema, path: string, dropped: Dropp
     case "object":
       if (Array.isArray(value)) return value;
       if (schema.typeName !== "") return metadataOf(value, schema, path, dropped);
-      if (schema.embeddedResource && path !== "") checkType(value as Struct, path, dropped);
+      if (schema.embeddedResource && path !== "" && !dropped.isLenient) checkType(value as Struct, path, dropped);
       return pruneMembers(value as Struct, path, dropped, (name) => {
+        if (dropped.isLenient && schema.embeddedResource && isMistyped(name, (value as Struct)[name])) return undefined;
         const field = schema.fields.get(name);
         return field === undefined ? (schema.preserveUnknown ? KEEP : undefined) : field.schema;
       });
@@ -67,6 +79,10 @@ function pruneValue(value: unknown, schema: Schema, path: string, dropped: Dropp
       if (schema.scalar === "any" || Array.isArray(value)) return value;
       return pruneMembers(value as Struct, path, dropped, () => undefined);
   }
+}
+
+function isMistyped(name: string, value: unknown): boolean {
+  return (name === "apiVersion" || name === "kind") && typeof value !== "string";
 }
 
 function checkType(value: Struct, path: string, dropped: Dropped): void {
@@ -88,10 +104,25 @@ function metadataOf(value: unknown, schema: ObjectSchema, path: string, dropped:
     return jsonEqual(object, value) ? value : object;
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
+    if (dropped.isLenient) return wellFormed(value, schema);
     const shown = encodeUnstructuredText(value);
     dropped.unreadable.push(`${path}: Invalid value: ${shown}: ${error.message}`);
     return value;
   }
+}
+
+/** The members of metadata that can be read, each by itself. */
+function wellFormed(value: unknown, schema: ObjectSchema): object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+  const members = Object.entries(value).flatMap(([name, member]) => {
+    try {
+      return Object.entries(normalize<object>({ [name]: member }, schema).object);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      return [];
+    }
+  });
+  return Object.fromEntries(members);
 }
 
 const UNKNOWN = /^unknown field "(.*)"$/;

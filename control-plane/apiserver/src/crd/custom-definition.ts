@@ -9,6 +9,7 @@ import {
   isTrueOf,
   type ObjectSchema,
   parseApiVersion,
+  pruneStored,
   type Unstructured,
   validateCreate,
   validateRules,
@@ -178,6 +179,10 @@ function detailsOf(
     isTerminating: isTrueOf(crd, "Terminating"),
     prepare: (object) => formed(object, "drop"),
     complete: (object) => formed(object, "keep"),
+    sound: (object) => {
+      const sound = pruneStored(object, schemaIn(parseApiVersion(object.apiVersion ?? "").version) ?? schema);
+      return { ...sound, metadata: { ...sound.metadata, generation: sound.metadata?.generation || 1 } };
+    },
     whole: (object) => {
       const own = schemaIn(parseApiVersion(object.apiVersion ?? "").version);
       return own === undefined ? object : defaultCustomResource(clean(object, own).object, own);

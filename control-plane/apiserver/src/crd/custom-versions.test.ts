@@ -198,6 +198,37 @@ test("a definition from before v1 says what v1 refuses of it, until it is mended
   expect(await violations()).toEqual([]);
 });
 
+test("what is stored with metadata that is none is read without that", async () => {
+  const store = new MemoryStore({ clock: new VirtualClock() });
+  cluster = lifetime.own("another", await startCluster({ store }));
+  const inner = { type: "object", "x-kubernetes-embedded-resource": true, properties: { a: text } };
+  await send(
+    "POST",
+    CRDS,
+    definition([version("v1", { a: text, inner }, true), version("v2", { a: text, inner }, false)]),
+  );
+  const made = await send("POST", items("v1"), host("v1", "x", { a: "1" }));
+  const key = "/registry/example.com/hosts/default/x";
+  const { revision } = (await store.get(key))!;
+  const spoiled = { annotations: { a: 42 }, labels: { b: "x y" }, none: 1 };
+  const { resourceVersion: _seen, generation: _changes, ...metadata } = made.metadata!;
+  const lies = {
+    ...made,
+    inner: { apiVersion: "a/v1", kind: 1, metadata: spoiled },
+    metadata: { ...spoiled, ...metadata },
+  };
+  const json = Buffer.from(JSON.stringify(lies));
+  await store.commit([{ type: "put", key, value: json, index: indexOf(json, metadata.uid!), expected: revision }]);
+  for (const name of ["v1", "v2"]) {
+    const shown = await send("GET", `${items(name)}/x`);
+    expect(shown["inner"]).toEqual({ apiVersion: "a/v1", metadata: { labels: spoiled.labels } });
+    expect(shown.metadata).toMatchObject({ name: "x", labels: spoiled.labels, generation: 1 });
+    expect(shown.metadata).not.toHaveProperty("annotations");
+  }
+  await send("DELETE", `${items("v1")}/x`);
+  await expect(send("GET", `${items("v1")}/x`)).rejects.toMatchObject({ httpCode: 404 });
+});
+
 test("a status goes when a write to the status endpoint leaves it out", async () => {
   const x = { type: "object", properties: { x: { type: "integer" } } };
   const withStatus = { ...version("v1", { a: text, status: x }, true), subresources: { status: {} } };

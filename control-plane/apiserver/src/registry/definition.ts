@@ -75,6 +75,8 @@ export interface CustomDetails {
   readonly prepare: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
   /** The same of an object that was read already: nulls that an apply or admission put where none may be stay, and are refused. */
   readonly complete: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
+  /** Without what cannot be read of the types and metadata of one that lies in the store. */
+  readonly sound: (object: Unstructured) => Unstructured;
   /** What lies in the store in another version: pruned, with the defaults of that version. */
   readonly whole: (object: Unstructured) => Unstructured;
   /** What was in another version, in this one: pruned; it has its defaults. */

@@ -1,6 +1,7 @@
 import {
   ApiError,
   apiVersionOf,
+  DecodeError,
   encodeJson,
   encodeUnstructured,
   goQuote,
@@ -138,8 +139,9 @@ export class ObjectStore implements ObjectWriter {
   }
 
   #customForm(definition: ResourceDefinition, custom: CustomDetails, cached: CachedObject): Unstructured {
-    if (cached.object.apiVersion === apiVersionOf(definition)) return custom.prepare(cached.object).object;
-    if (custom.convert === undefined) return custom.converted(custom.whole(cached.object));
+    if (cached.object.apiVersion === apiVersionOf(definition))
+      return soundly(custom, cached, (object) => custom.prepare(object).object);
+    if (custom.convert === undefined) return custom.converted(soundly(custom, cached, custom.whole));
     const converted = within(this.#converted, definition).get(cached);
     if (converted === undefined) throw new Error(`Cannot show ${cached.key}: nobody awaited readable()`);
     return custom.converted(converted);
@@ -152,13 +154,14 @@ export class ObjectStore implements ObjectWriter {
 
   /** Has the objects converted for which {@link view} will be asked, where that takes a webhook. @throws {ApiError} */
   async readable(definition: ResourceDefinition, objects: Iterable<CachedObject>): Promise<void> {
-    const { convert: convertObjects, whole } = definition.custom ?? {};
-    if (convertObjects === undefined || whole === undefined) return;
+    const { custom } = definition;
+    const convertObjects = custom?.convert;
+    if (custom === undefined || convertObjects === undefined) return;
     const converted = within(this.#converted, definition);
     const missing = [...objects].filter((cached) => needsWebhook(definition, cached) && !converted.has(cached));
     if (missing.length === 0) return;
     const answers = await convertObjects(
-      missing.map((cached) => whole(cached.object)),
+      missing.map((cached) => soundly(custom, cached, custom.whole)),
       apiVersionOf(definition),
     );
     missing.forEach((cached, index) => void converted.set(cached, answers[index]!));
@@ -285,6 +288,20 @@ export class ObjectStore implements ObjectWriter {
   ): Promise<number> {
     const companions = this.#companions.get(storage.prefix);
     return companions === undefined ? this.cache.store.commit([write]) : companions.commit(write, before, after);
+  }
+}
+
+/** What is made of a custom resource as it lies in the store, where somebody may have put metadata that is none. */
+function soundly(
+  custom: CustomDetails,
+  { object }: CachedObject,
+  make: (object: Unstructured) => Unstructured,
+): Unstructured {
+  try {
+    return make(object);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return make(custom.sound(object));
   }
 }
 
