@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statfsSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
+import type { NodeStatus } from "@tsukube/api/types/core-v1";
 import { type Signal, THRESHOLDS } from "./pressure.ts";
 
 /** What the machine has. */
@@ -49,6 +50,21 @@ export function allocatableOf(capacity: NodeCapacity): NodeCapacity {
     memoryBytes: memoryBytes - least("memory.available", memoryBytes),
     storageBytes: storageBytes - least("nodefs.available", storageBytes),
   };
+}
+
+/** Amounts of a Node's status by resource; null takes one away where a patch says so. */
+type Amounts = Readonly<Record<string, string | null>>;
+
+/**
+ * What is allocatable with what others wrote into the capacity: extended resources that no driver here manages. All of one is
+ * allocatable, and none of what nobody has any more.
+ */
+export function withExtendedResources(allocatable: Amounts, live: NodeStatus = {}): Amounts {
+  const others = Object.entries(live.capacity ?? {}).filter(([name]) => !(name in allocatable));
+  const gone = Object.keys(live.allocatable ?? {}).filter(
+    (name) => !(name in allocatable) && live.capacity?.[name] === undefined,
+  );
+  return { ...allocatable, ...Object.fromEntries([...others, ...gone.map((name) => [name, null] as const)]) };
 }
 
 /** As a Node's status writes it. */

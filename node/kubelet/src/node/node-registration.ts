@@ -6,7 +6,7 @@ import type { Node, NodeCondition, NodeStatus } from "@tsukube/api/types/core-v1
 import { formatTime, messageOf } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
 import type { KubeletOptions } from "../options.ts";
-import { allocatableOf, capacityResources, type NodeCapacity } from "./node-capacity.ts";
+import { allocatableOf, capacityResources, type NodeCapacity, withExtendedResources } from "./node-capacity.ts";
 import { renewLease } from "./node-lease.ts";
 import type { PressureCondition } from "./pressure.ts";
 
@@ -137,12 +137,12 @@ export class NodeRegistration {
   async #status(live: Node): Promise<NodeStatus> {
     const { addresses, listen, nodeName } = this.#options;
     const capacity = capacityResources(this.#capacity);
-    const allocatable = capacityResources(allocatableOf(this.#capacity));
+    const allocatable = withExtendedResources(capacityResources(allocatableOf(this.#capacity)), live.status);
     const runtime = await this.#cri.runtime.Status({}).catch(() => undefined);
     const images = await this.#cri.images.ListImages({}).catch(() => ({ images: [] }));
     return {
       capacity,
-      allocatable,
+      allocatable: allocatable as NonNullable<NodeStatus["allocatable"]>, // null in a patch takes away
       addresses: [
         ...addresses.map((address) => ({ type: "InternalIP", address })),
         { type: "Hostname", address: nodeName },
