@@ -21,6 +21,8 @@ export interface KubeletCredentials {
 export interface KubeletAddress {
   readonly host: string;
   readonly port: number;
+  /** Whoever asks does not mind who answers there. */
+  readonly isUnverified?: boolean;
 }
 
 /** Of a node, in the order in which they are tried: names may be known to nobody here. */
@@ -58,7 +60,7 @@ export class KubeletConnection {
     body: PassedBody,
     signal: AbortSignal,
   ): Promise<ApiResponse> {
-    const tls = this.#tls;
+    const tls = this.#tls(to);
     return new Promise((resolve, reject) => {
       const request = httpsRequest(
         {
@@ -86,7 +88,7 @@ export class KubeletConnection {
 
   /** Asks for an upgrade. @returns the kubelet's answer when it does not agree. */
   async upgrade(to: KubeletAddress, path: string, request: UpgradeRequest): Promise<ApiResponse | undefined> {
-    const options = { host: to.host, port: to.port, path, servername: "", ...this.#tls };
+    const options = { host: to.host, port: to.port, path, servername: "", ...this.#tls(to) };
     try {
       return await forwardUpgrade(request, { scheme: "https", options });
     } catch (error) {
@@ -94,8 +96,9 @@ export class KubeletConnection {
     }
   }
 
-  get #tls(): KubeletCredentials & { readonly rejectUnauthorized?: false } {
-    return { ...this.#credentials, ...(this.#credentials.ca === undefined && { rejectUnauthorized: false }) };
+  #tls({ isUnverified = false }: KubeletAddress): KubeletCredentials & { readonly rejectUnauthorized?: false } {
+    const isAnybody = isUnverified || this.#credentials.ca === undefined;
+    return { ...this.#credentials, ...(isAnybody && { rejectUnauthorized: false }) };
   }
 }
 

@@ -32,7 +32,8 @@ export class PodStreams {
     const container = containerOf(pod, info.query.get("container") ?? "");
     if ((pod.spec?.nodeName ?? "") === "") return { status: 204, headers: {}, body: new Uint8Array(0) };
     const path = `/containerLogs/${info.namespace}/${info.name}/${container}?${query}`;
-    const to = this.#kubeletOf(pod);
+    const isUnverified = isTrue(info.query.get("insecureSkipTLSVerifyBackend"));
+    const to = { ...this.#kubeletOf(pod), isUnverified };
     const response = await this.#kubelets.request(to, "GET", path, {}, new Uint8Array(0), context.signal);
     if (response.status === 200) return { status: 200, headers: { "content-type": "text/plain" }, body: response.body };
     throw refusedLog(response.status, info.name, await text(response));
