@@ -217,6 +217,17 @@ describe("value validation of an update", () => {
     expect(changed({}, { num: 15 })).toEqual(["status: Invalid value: 0:  in body should have at least 1 properties"]);
   });
 
+  test("the metadata of an object within it is, changed or not", () => {
+    const embedded = { type: "object", "x-kubernetes-embedded-resource": true };
+    const inner = { kind: "A", apiVersion: "a/v1", metadata: { labels: { a: "x y" } } };
+    const spec = { inner, more: [inner] };
+    const within = compileStructural(props({ inner: embedded, more: { type: "array", items: embedded } }));
+    expect(validateValue({ spec }, within, { spec }).map(({ field }) => field)).toEqual([
+      "spec.inner.metadata.labels",
+      "spec.more[0].metadata.labels",
+    ]);
+  });
+
   test("items twice in a set are refused unless there were some twice before", () => {
     expect(fields({ set: ["a"] }, { set: ["a", "a"] })).toEqual(["spec.set[1]"]);
     expect(fields({ set: ["a", "a"] }, { set: ["a", "a", "b", "b"] })).toEqual([]);

@@ -19,7 +19,9 @@ type Struct = Readonly<Record<string, unknown>>;
  *   whole always changes. Items of a list correspond where it is a map by keys, else only the whole list does.
  */
 export function validateValue(value: unknown, schema: Schema, old?: unknown): readonly FieldError[] {
-  return [...errorsOf(checkNode, value, schema, old), ...newDuplicates(value, schema, old)];
+  const embedded: FieldError[] = [];
+  findEmbedded(value, schema, "", embedded);
+  return [...errorsOf(checkNode, value, schema, old), ...embedded, ...newDuplicates(value, schema, old)];
 }
 
 /** The same for a change of its status, of which alone errors are told; items that come twice are looked for in the whole object. */
@@ -111,7 +113,6 @@ function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: 
     if (field.required && !Object.hasOwn(value, field.name)) errors.push(fieldError.required(join(path, field.name)));
   }
   checkRequired(value, schema, path, errors);
-  if (schema.embeddedResource && path !== "") errors.push(...embeddedErrors(value, path));
   for (const name of Object.keys(value)) {
     const field: Field | undefined = schema.fields.get(name);
     // Both are shown in the version asked for: nobody sees whether these changed.
@@ -155,6 +156,53 @@ function checkList(
   });
 }
 
+/** What is wrong with the objects within an object, whether it changed or not. */
+function findEmbedded(value: unknown, schema: Schema, path: string, errors: FieldError[]): void {
+  if (typeof value !== "object" || value === null || !hasEmbedded(schema)) return;
+  if (schema.kind === "object" && schema.embeddedResource && path !== "" && isStruct(value))
+    errors.push(...embeddedErrors(value, path));
+  for (const [at, member, below] of membersOf(value, schema, path)) findEmbedded(member, below, at, errors);
+}
+
+const withEmbedded = new WeakMap<Schema, boolean>();
+
+/** Whether there are objects within the objects of a schema; it may be one itself. */
+function hasEmbedded(schema: Schema): boolean {
+  let known = withEmbedded.get(schema);
+  if (known === undefined) {
+    known = (schema.kind === "object" && schema.embeddedResource) || schemasBelow(schema).some(hasEmbedded);
+    withEmbedded.set(schema, known);
+  }
+  return known;
+}
+
+/** Those of the parts of a value. */
+export function schemasBelow(schema: Schema): readonly Schema[] {
+  switch (schema.kind) {
+    case "object":
+      return schema.typeName === "" ? [...schema.fields.values()].map((field) => field.schema) : [];
+    case "map":
+      return [schema.values];
+    case "list":
+      return [schema.items];
+    case "scalar":
+      return schema.ifObject === undefined ? [] : [schema.ifObject];
+  }
+}
+
+/** The parts of a list or an object that its schema says something of, with their paths. */
+function membersOf(value: object, schema: Schema, path: string): readonly (readonly [string, unknown, Schema])[] {
+  if (schema.kind === "scalar")
+    return schema.ifObject !== undefined && isStruct(value) ? membersOf(value, schema.ifObject, path) : [];
+  if (schema.kind === "list")
+    return Array.isArray(value) ? value.map((item, index) => [`${path}[${index}]`, item, schema.items]) : [];
+  if (schema.kind === "object" && schema.typeName !== "") return [];
+  return Object.entries(value).flatMap(([name, member]) => {
+    const below = schema.kind === "map" ? schema.values : schema.fields.get(name)?.schema;
+    return below === undefined ? [] : [[join(path, name), member, below] as const];
+  });
+}
+
 /** Items that a set or a map by keys has twice, anywhere in a value. */
 function duplicates(value: unknown, schema: Schema): readonly FieldError[] {
   const errors: FieldError[] = [];
@@ -164,23 +212,8 @@ function duplicates(value: unknown, schema: Schema): readonly FieldError[] {
 
 function findDuplicates(value: unknown, schema: Schema, path: string, errors: FieldError[]): void {
   if (typeof value !== "object" || value === null) return;
-  if (schema.kind === "scalar") {
-    if (schema.ifObject !== undefined && isStruct(value)) findDuplicates(value, schema.ifObject, path, errors);
-    return;
-  }
-  if (schema.kind === "list") {
-    if (!Array.isArray(value)) return;
-    findRepeated(value, schema, path, errors);
-    value.forEach((item, index) => {
-      findDuplicates(item, schema.items, `${path}[${index}]`, errors);
-    });
-    return;
-  }
-  if (schema.kind === "object" && schema.typeName !== "") return;
-  for (const [name, member] of Object.entries(value)) {
-    const below = schema.kind === "map" ? schema.values : schema.fields.get(name)?.schema;
-    if (below !== undefined) findDuplicates(member, below, join(path, name), errors);
-  }
+  if (schema.kind === "list" && Array.isArray(value)) findRepeated(value, schema, path, errors);
+  for (const [at, member, below] of membersOf(value, schema, path)) findDuplicates(member, below, at, errors);
 }
 
 function findRepeated(items: readonly unknown[], schema: ListSchema, path: string, errors: FieldError[]): void {

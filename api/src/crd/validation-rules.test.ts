@@ -74,6 +74,19 @@ describe("rules of a schema", () => {
     expect(errors[0]).toMatch(message);
   });
 
+  test("of parts of what has no type hold where it is an object", () => {
+    const x = {
+      "x-kubernetes-preserve-unknown-fields": true,
+      properties: { a: { type: "string", ...rule("self == 'a'") } },
+    };
+    const schema = spec({ type: "object", properties: { x } });
+    expect(compiled(schema)).toEqual([]);
+    expect(run(schema, { spec: { x: { a: "b" } } })).toEqual([
+      "spec.x.a: Invalid value: \"b\": failed rule: self == 'a'",
+    ]);
+    expect(run(schema, { spec: { x: "text" } })).toEqual([]);
+  });
+
   test("of metadata, names are all that rules know", () => {
     const root = (text: string) => ({ type: "object", properties: {}, ...rule(text) }) as unknown as JSONSchemaProps;
     expect(compiled(root("self.metadata.name.startsWith('a')"))).toEqual([]);

@@ -18,8 +18,8 @@ import type { Field, ListSchema, ObjectSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError, OMITTED } from "../status/field-error.ts";
 import { ANYTHING, compileNode, compileStructural } from "./compile.ts";
 import { fieldPathOf } from "./rule-path.ts";
-import { counterpartOf, isUnchanged, memberOf } from "./unchanged.ts";
-import { typeName } from "./validate-value.ts";
+import { counterpartOf, isStruct, isUnchanged, memberOf } from "./unchanged.ts";
+import { schemasBelow, typeName } from "./validate-value.ts";
 
 type Struct = Readonly<Record<string, unknown>>;
 
@@ -72,7 +72,9 @@ class Run {
       if (this.#isOver) return;
       this.#rule(rule, node);
     }
-    if (schema.kind === "list" && Array.isArray(value)) this.#list(value, node, schema);
+    if (schema.kind === "scalar" && schema.ifObject !== undefined && isStruct(value))
+      this.check({ ...node, schema: schema.ifObject });
+    else if (schema.kind === "list" && Array.isArray(value)) this.#list(value, node, schema);
     else if (schema.kind === "map") {
       for (const [key, member] of Object.entries(value as Struct))
         this.#member(node, key, member, schema.values, path === "" ? key : `${path}[${key}]`);
@@ -182,23 +184,10 @@ const withRules = new WeakMap<Schema, boolean>();
 export function hasRules(schema: Schema): boolean {
   let known = withRules.get(schema);
   if (known === undefined) {
-    known = schema.validations !== undefined || partsOf(schema).some(hasRules);
+    known = schema.validations !== undefined || schemasBelow(schema).some(hasRules);
     withRules.set(schema, known);
   }
   return known;
-}
-
-function partsOf(schema: Schema): readonly Schema[] {
-  switch (schema.kind) {
-    case "object":
-      return schema.typeName === "" ? [...schema.fields.values()].map((field) => field.schema) : [];
-    case "map":
-      return [schema.values];
-    case "list":
-      return [schema.items];
-    case "scalar":
-      return [];
-  }
 }
 
 const compiled = new WeakMap<Schema, readonly Rule[]>();
