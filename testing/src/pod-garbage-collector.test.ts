@@ -30,7 +30,7 @@ test("pods go 40 s after their node, marked as disrupted while something still h
   expect(await names()).toEqual(["held"]);
   const { status, metadata } = await pods.get("held");
   expect(metadata?.deletionTimestamp).toBeDefined();
-  expect(status?.phase).toBe("Failed");
+  expect(status).toMatchObject({ phase: "Failed", observedGeneration: 1 });
   expect(status?.conditions).toMatchObject([{ type: "DisruptionTarget", status: "True", reason: "DeletionByPodGC" }]);
 });
 

@@ -53,3 +53,23 @@ test("a pod that cannot be made shows as the condition ReplicaFailure until it c
   expect((await controllers.get("web")).status).toMatchObject({ replicas: 1 });
   expect((await controllers.get("web")).status?.conditions).toBeUndefined();
 });
+
+test("in a namespace that is being deleted no pod is made, and that is no failure", async () => {
+  await cluster.client
+    .resource({ group: "", version: "v1", resource: "namespaces" })
+    .create({ metadata: { name: "going" } });
+  await cluster.clock.advance(1000);
+  const going = cluster.client.resource<ReplicationController>(
+    { group: "", version: "v1", resource: "replicationcontrollers" },
+    "going",
+  );
+  const held = { ...template, metadata: { ...template.metadata, finalizers: ["example.com/hold"] } };
+  await going.create({ metadata: { name: "web" }, spec: { replicas: 1, template: held } });
+  await cluster.clock.advance(1000);
+  expect((await going.get("web")).status?.replicas).toBe(1);
+  await cluster.client.resource({ group: "", version: "v1", resource: "namespaces" }).delete("going");
+  await cluster.clock.advance(30_000);
+  const { status } = await going.get("web");
+  expect(status?.replicas).toBe(0);
+  expect(status?.conditions).toBeUndefined();
+});

@@ -15,6 +15,7 @@ import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, DAEMON_SETS, NODES, PODS } from "../context.ts";
 import { RevisionHistory } from "../history/revision-history.ts";
 import { Expectations } from "../pods/expectations.ts";
+import { isNamespaceTerminating } from "../pods/namespace-terminating.ts";
 import { ownedPods } from "../pods/owned-pods.ts";
 import { claimPods } from "../pods/pod-claims.ts";
 import { allSettled, slowStart } from "../pods/slow-start.ts";
@@ -116,6 +117,7 @@ export class DaemonSetController {
       this.#event(set, "Normal", "SuccessfulCreate", `Created pod: ${made.metadata?.name}`);
     } catch (error) {
       this.#expectations.created(key);
+      if (isNamespaceTerminating(error)) return;
       this.#event(set, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
       throw error;
     }

@@ -101,7 +101,8 @@ export class PodGarbageCollector {
 function failure(pod: Pod, cause: Cause, now: number): object | undefined {
   const { phase } = pod.status ?? {};
   if (phase === "Succeeded" || phase === "Failed") return undefined;
-  if (cause !== "no node") return { phase: "Failed" };
+  const failed = { phase: "Failed", observedGeneration: pod.metadata?.generation ?? 0 };
+  if (cause !== "no node") return failed;
   const condition = {
     type: "DisruptionTarget",
     status: "True",
@@ -109,5 +110,5 @@ function failure(pod: Pod, cause: Cause, now: number): object | undefined {
     message: "PodGC: node no longer exists",
     lastTransitionTime: formatTime(now),
   };
-  return { phase: "Failed", ...conditionPatch(pod, condition) };
+  return { ...failed, ...conditionPatch(pod, condition) };
 }

@@ -14,6 +14,7 @@ import {
 import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, PODS } from "../context.ts";
 import { Expectations } from "../pods/expectations.ts";
+import { isNamespaceTerminating } from "../pods/namespace-terminating.ts";
 import { ownedPods } from "../pods/owned-pods.ts";
 import { claimPods } from "../pods/pod-claims.ts";
 import { podFromTemplate } from "../pods/pod-from-template.ts";
@@ -117,6 +118,7 @@ export class ReplicatedController<T extends Replicated> {
         this.#event(owner, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata?.name}`);
       } catch (error) {
         this.#expectations.created(key);
+        if (isNamespaceTerminating(error)) return;
         this.#event(owner, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
         throw error;
       }
