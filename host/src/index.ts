@@ -13,6 +13,7 @@ export { gzipped } from "./gzipped.ts";
 export * from "./http-server.ts";
 export * from "./https-server.ts";
 export * from "./idle-memory.ts";
+export { answerTo, KeptConnections } from "./kept-connections.ts";
 export { type ListenOptions, listenWhenFree } from "./listen-when-free.ts";
 export * from "./lock.ts";
 export * from "./log.ts";

@@ -16,6 +16,7 @@ import {
   type HealthCheck,
   type HttpsServer,
   type HttpsServerOptions,
+  KeptConnections,
 } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
@@ -167,9 +168,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const plugins = chosenPlugins(options);
   const { pluginConfigurations = {} } = options;
   expectConfigured(plugins, pluginConfigurations);
+  const connections = lifetime.own("connections to webhooks", new KeptConnections());
   const admission = new Admission(
     admissionPlugins({
-      ...{ cache, store, registry, authorizer, rbac, gates, clock, random, logger, metrics },
+      ...{ cache, store, registry, authorizer, rbac, gates, clock, random, logger, metrics, connections },
       configured: pluginConfigurations,
       client: () => createClient(inProcess(chain, SELF), { userAgent: "kube-apiserver", clock }),
     }).filter(({ name }) => plugins.has(name) || isBuiltIn(name)),
@@ -288,7 +290,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   new FlowSchemaStatus({ store, registry, clock, logger, lifetime });
   new AddressObjects({ store, registry, clock, random, logger, lifetime });
   new PolicyTypeChecker(store, registry, clock, logger);
-  const hooks = new WebhookClient(cache, clock, random);
+  const hooks = new WebhookClient(cache, clock, random, connections);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
   const upgrades = new Upgrades({ chain, admission, aggregator, streams, proxy, logger });
   const server =

@@ -1,6 +1,7 @@
 import type { FeatureGates } from "@tsukube/api";
 import type { Client } from "@tsukube/client";
 import type { Clock, Logger, Metrics, Random } from "@tsukube/foundation";
+import type { KeptConnections } from "@tsukube/host";
 import type { RbacAuthorizer } from "../authorization/rbac.ts";
 import type { AdmissionPlugin, ImmediateAuthorizer } from "../contracts.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -55,14 +56,30 @@ export interface PluginDeps {
   readonly metrics: Metrics;
   /** What they are told by file. */
   readonly configured: PluginConfigurations;
+  /** To webhooks. */
+  readonly connections: KeptConnections;
   /** Asks this server as itself. */
   client(): Client;
 }
 
 /** All that there are, on or off, in the order in which they are asked: upstream's. */
 export function admissionPlugins(deps: PluginDeps): readonly AdmissionPlugin[] {
-  const { cache, store, registry, authorizer, rbac, gates, clock, random, logger, metrics, configured, client } = deps;
-  const webhooks = { cache, registry, authorizer, clock, random, logger };
+  const {
+    cache,
+    store,
+    registry,
+    authorizer,
+    rbac,
+    gates,
+    clock,
+    random,
+    logger,
+    metrics,
+    configured,
+    connections,
+    client,
+  } = deps;
+  const webhooks = { cache, registry, authorizer, clock, random, logger, connections };
   return [
     namespaceAutoProvision(cache, client),
     namespaceLifecycle(cache),

@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { ApiError, type Unstructured } from "@tsukube/api";
 import { Lifetime } from "@tsukube/foundation";
-import { createHttpsServer, realClock, systemRandom } from "@tsukube/host";
+import { createHttpsServer, KeptConnections, realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
 import { type Cluster, startCluster, VirtualClock } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -110,6 +110,8 @@ async function configure(kind: "mutating" | "validating", name: string, more: ob
   };
   await send("POST", `${CONFIGURATIONS}/${kind}webhookconfigurations`, { metadata: { name }, webhooks: [webhook] });
 }
+
+const kept = () => lifetime.own("connections", new KeptConnections());
 
 const create = (data: Readonly<Record<string, string>> = {}, metadata: object = {}) =>
   send("POST", `${IN}/configmaps`, { metadata: { name: "c", ...metadata }, data });
@@ -500,7 +502,13 @@ describe("a mutating webhook", () => {
 
 test("a webhook is told who asks, where a kubeconfig says so", async () => {
   const users = [{ name: `127.0.0.1:${port}`, user: { token: "t" } }];
-  const client = new WebhookClient({} as never, realClock, systemRandom, new Kubeconfig(JSON.stringify({ users })));
+  const client = new WebhookClient(
+    {} as never,
+    realClock,
+    systemRandom,
+    kept(),
+    new Kubeconfig(JSON.stringify({ users })),
+  );
   const config = { url: `https://127.0.0.1:${port}/told`, caBundle };
   await client.post({
     config,
@@ -516,7 +524,7 @@ test("a webhook is told who asks, where a kubeconfig says so", async () => {
 test("a webhook that takes too long has failed", async () => {
   answer = () => undefined;
   const clock = new VirtualClock();
-  const client = new WebhookClient({} as never, clock, systemRandom);
+  const client = new WebhookClient({} as never, clock, systemRandom, kept());
   const config = { url: `https://127.0.0.1:${port}/slow`, caBundle };
   const signal = new AbortController().signal;
   const asked = client.post({ config, timeoutSeconds: 3, body: JSON.stringify({ request: {} }), signal });

@@ -1,6 +1,7 @@
 import { ApiError, CelError, jsonEqual, MATCH_ENVIRONMENT, type Unstructured } from "@tsukube/api";
 import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
 import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
+import type { KeptConnections } from "@tsukube/host";
 import { settled } from "../../authorization/awaited.ts";
 import type { Kubeconfig } from "../../configuration/kubeconfig.ts";
 import type { AdmissionAttributes, AdmissionPlugin, ImmediateAuthorizer } from "../../contracts.ts";
@@ -21,6 +22,7 @@ export interface WebhookDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly connections: KeptConnections;
   /** Whom they are asked as. */
   readonly credentials?: Kubeconfig | undefined;
 }
@@ -61,7 +63,7 @@ class WebhookCaller {
 
   constructor(deps: WebhookDeps) {
     this.#deps = deps;
-    this.#client = new WebhookClient(deps.cache, deps.clock, deps.random, deps.credentials);
+    this.#client = new WebhookClient(deps.cache, deps.clock, deps.random, deps.connections, deps.credentials);
   }
 
   /**

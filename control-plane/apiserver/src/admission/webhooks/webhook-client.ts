@@ -6,7 +6,7 @@ import type { WebhookClientConfig } from "@tsukube/api/types/admissionregistrati
 import type { Service } from "@tsukube/api/types/core-v1";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import { type Clock, messageOf, type Random } from "@tsukube/foundation";
-import { connectTrusting, trusting } from "@tsukube/host";
+import { answerTo, type KeptConnections, trusting } from "@tsukube/host";
 import type { Credentials, Kubeconfig } from "../../configuration/kubeconfig.ts";
 import { limitedBody } from "../../configuration/limited-body.ts";
 import { type ServiceEndpoint, serviceEndpoints } from "../../proxying/service-endpoints.ts";
@@ -39,9 +39,17 @@ export class WebhookClient {
   readonly #cache: WatchCache;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #connections: KeptConnections;
 
   /** @param credentials Whom to ask as; nobody is told without them. */
-  constructor(cache: WatchCache, clock: Clock, random: Random, credentials?: Pick<Kubeconfig, "credentialsFor">) {
+  constructor(
+    cache: WatchCache,
+    clock: Clock,
+    random: Random,
+    connections: KeptConnections,
+    credentials?: Pick<Kubeconfig, "credentialsFor">,
+  ) {
+    this.#connections = connections;
     this.#credentials = credentials;
     this.#cache = cache;
     this.#clock = clock;
@@ -60,7 +68,7 @@ export class WebhookClient {
     let hop: Hop = { ...all, credentials, endpoint, serverName, body: Buffer.from(body) };
     try {
       for (let requests = 1; ; requests += 1) {
-        const answer = await send(hop);
+        const answer = await send(this.#connections, hop);
         const redirection = redirectionOf(answer);
         if (redirection === undefined) return answered(answer);
         const { to, isWhole } = redirection;
@@ -172,7 +180,10 @@ function redirectionOf({ status, headers }: HopAnswer): { readonly to: string; r
   return location && REDIRECTS.has(status) ? { to: location, isWhole: status >= 307 } : undefined;
 }
 
-async function send({ endpoint, serverName, body, caBundle, credentials, signal }: Hop): Promise<HopAnswer> {
+async function send(
+  connections: KeptConnections,
+  { endpoint, serverName, body, caBundle, credentials, signal }: Hop,
+): Promise<HopAnswer> {
   const { url, authority, host, port } = endpoint;
   const headers = {
     ...(body !== undefined && { "content-type": "application/json", "content-length": body.length }),
@@ -184,19 +195,10 @@ async function send({ endpoint, serverName, body, caBundle, credentials, signal 
   const ca = caBundle === "" ? {} : trusting(Buffer.from(caBundle, "base64").toString("utf8"));
   // certificates of addresses are checked by the address itself
   const named = isIP(serverName) === 0 ? { servername: serverName } : {};
-  const path = url.pathname + url.search;
-  const method = body === undefined ? "GET" : "POST";
-  const isSecure = url.protocol === "https:";
-  const socket = isSecure
-    ? await connectTrusting({ host, port, ...named, ...ca, ...credentials?.tls }, signal)
-    : undefined;
-  const through = socket === undefined ? { host, port, agent: false } : { createConnection: () => socket };
-  return new Promise((resolve, reject) => {
-    const sent = request({ ...through, path, method, headers, signal }, (response) => {
-      const { statusCode: status = 0, headers: given } = response;
-      limitedBody(response).then((body) => resolve({ status, headers: given, body }), reject);
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
+  const asked = { method: body === undefined ? "GET" : "POST", path: url.pathname + url.search, headers, signal };
+  const response =
+    url.protocol === "https:"
+      ? await connections.send({ host, port, ...named, ...ca, ...credentials?.tls }, { ...asked, body })
+      : await answerTo(request({ host, port, ...asked, agent: false }), body);
+  return { status: response.statusCode ?? 0, headers: response.headers, body: await limitedBody(response) };
 }
