@@ -26,7 +26,6 @@ const DIFFERS: Readonly<Record<string, { readonly parts: readonly string[]; read
   "pvc shrink": DIFF,
   "pvc grow unbound": DIFF,
   "pvc accessModes change": DIFF,
-  "crd bad CEL": INTERNAL,
 };
 
 const differing = new Set<string>();
