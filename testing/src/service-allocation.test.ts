@@ -158,3 +158,14 @@ test("a store of one network is widened by a server of two, and stays so for oth
   const made = await services(other!.client).create(service("both", { ipFamilyPolicy: "RequireDualStack" }));
   expect(made.spec?.clusterIPs).toEqual([expect.stringMatching(/^10\.160\.0\./), expect.stringMatching(/^fd00:160::/)]);
 });
+
+test("ports of the lower part are given to those alone who ask for them", async () => {
+  await start("10.160.0.0/24");
+  const { client } = servers[0]!;
+  const made = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => services(client).create(service(`s${index}`))),
+  );
+  expect(Math.min(...made.flatMap(portsOf))).toBeGreaterThanOrEqual(30086);
+  const ports = [{ port: 80, nodePort: 30080 }];
+  expect(portsOf(await services(client).create(service("chosen", { ports })))).toEqual([30080]);
+});

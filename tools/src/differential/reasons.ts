@@ -159,6 +159,18 @@ const REASONS: readonly Reason[] = [
     because: "the sentence is the YAML parser's",
   },
   {
+    scenario: /customresourcedefinitions|apiservices|flowschemas/,
+    part: /managedFields$/,
+    when: (a, b) => withoutOwners(a, SERVERS) === withoutOwners(b, SERVERS),
+    because: LATER,
+  },
+  {
+    scenario: /validatingadmissionpolicies/,
+    part: /managedFields$/,
+    when: (a, b) => a === withoutOwners(b, CHECKERS),
+    because: "upstream's controller manager checks types",
+  },
+  {
     scenario: /validatingadmissionpolicies/,
     part: /status\.(observedGeneration|typeChecking)$/,
     because: "upstream's controller manager checks types",
@@ -184,6 +196,16 @@ const REASONS: readonly Reason[] = [
     because: "upstream's rows show its internal form",
   },
 ];
+
+const SERVERS: ReadonlySet<string> = new Set(["kube-apiserver", "api-priority-and-fairness-config-consumer-v1"]);
+const CHECKERS: ReadonlySet<string> = new Set(["validatingadmissionpolicy-status"]);
+
+/** Owners, in JSON, without some of them. */
+function withoutOwners(owners: string, some: ReadonlySet<string>): string {
+  if (!owners.startsWith("[")) return "[]";
+  const entries = JSON.parse(owners) as readonly { readonly manager: string }[];
+  return JSON.stringify(entries.filter(({ manager }) => !some.has(manager)));
+}
 
 /** Causes, in JSON, without the places of the volumes that they are about. */
 function withoutPlaces(causes: string): string {

@@ -236,8 +236,11 @@ export class ServiceAllocator {
     const isFree = (port: number): boolean => !but.has(port) && this.#isFree(port, request);
     const { nodePorts, random } = this.#deps;
     const { first, last } = nodePorts;
+    const size = last - first + 1;
+    // the lower ports are left to those who choose (KEP-3668)
+    const reserved = size < 16 ? 0 : Math.min(128, Math.max(16, Math.floor(size / 32)));
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const port = first + Math.floor(random.float() * (last - first + 1));
+      const port = first + reserved + Math.floor(random.float() * (size - reserved));
       if (isFree(port)) return port;
     }
     for (let port = first; port <= last; port += 1) if (isFree(port)) return port;

@@ -8,51 +8,51 @@ export function nodePortScenarios(): readonly Scenario[] {
 
 const port = (number: number, more: object = {}) => ({ name: `p${number}`, port: number, ...more });
 const SPECS: readonly object[] = [
-  ...[-1, 0, 1, 80, 29999, 30500, 32767, 32768, 65535, 65536, 70000].map((nodePort) => ({
+  ...[-1, 0, 1, 80, 29999, 30050, 32767, 32768, 65535, 65536, 70000].map((nodePort) => ({
     type: "NodePort",
     ports: [port(80, { nodePort })],
   })),
-  { type: "NodePort", ports: [port(80, { nodePort: 31000 })] },
-  { type: "NodePort", ports: [port(80, { nodePort: 30501 }), port(81, { nodePort: 30501 })] },
+  { type: "NodePort", ports: [port(80, { nodePort: 30060 })] },
+  { type: "NodePort", ports: [port(80, { nodePort: 30051 }), port(81, { nodePort: 30051 })] },
   {
     type: "NodePort",
     ports: [
-      { ...port(80), name: "t", nodePort: 30502 },
-      { ...port(80), name: "u", protocol: "UDP", nodePort: 30502 },
+      { ...port(80), name: "t", nodePort: 30052 },
+      { ...port(80), name: "u", protocol: "UDP", nodePort: 30052 },
     ],
   },
   {
     type: "NodePort",
     ports: [
-      { ...port(80), name: "t", nodePort: 30503 },
+      { ...port(80), name: "t", nodePort: 30053 },
       { ...port(80), name: "u", protocol: "UDP" },
     ],
   },
-  { type: "ClusterIP", ports: [port(80, { nodePort: 30504 })] },
+  { type: "ClusterIP", ports: [port(80, { nodePort: 30054 })] },
   { type: "ClusterIP", ports: [port(80, { nodePort: -1 })] },
   { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, ports: [port(80)] },
   { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, ports: [port(80, { nodePort: -5 })] },
-  ...[-1, 0, 1, 30505, 31000, 40000].map((healthCheckNodePort) => ({
+  ...[-1, 0, 1, 30055, 30060, 40000].map((healthCheckNodePort) => ({
     type: "LoadBalancer",
     externalTrafficPolicy: "Local",
     healthCheckNodePort,
     ports: [port(80)],
   })),
-  ...["10.0.0.77", "10.0.0.0", "10.0.0.255", "10.0.0.1", "10.0.1.1", "192.168.0.1", "::1", "x", "None", ""].map(
+  ...["10.0.0.4", "10.0.0.0", "10.0.0.255", "10.0.0.1", "10.0.1.1", "192.168.0.1", "::1", "x", "None", ""].map(
     (clusterIP) => ({ clusterIP, ports: [port(80)] }),
   ),
-  { clusterIP: "10.0.0.78", clusterIPs: ["10.0.0.79"], ports: [port(80)] },
-  { clusterIPs: ["10.0.0.80"], ports: [port(80)] },
-  { clusterIP: "10.0.0.201", ports: [port(80)] },
+  { clusterIP: "10.0.0.5", clusterIPs: ["10.0.0.6"], ports: [port(80)] },
+  { clusterIPs: ["10.0.0.7"], ports: [port(80)] },
+  { clusterIP: "10.0.0.2", ports: [port(80)] },
 ];
 
 async function handedOut(send: Send): Promise<void> {
   const services = `/api/v1/namespaces/${await namespaceFor(send, "handed-out")}/services`;
   const post = (name: string, spec: object, query = "") =>
     send({ method: "POST", path: `${services}${query}`, body: { metadata: { name }, spec } });
-  await post("taken", { type: "NodePort", clusterIP: "10.0.0.201", ports: [port(80, { nodePort: 31000 })] });
-  // an address at random could be one of those below
-  await post("changed", { type: "NodePort", clusterIP: "10.0.0.202", ports: [port(80, { nodePort: 31001 })] });
+  await post("taken", { type: "NodePort", clusterIP: "10.0.0.2", ports: [port(80, { nodePort: 30060 })] });
+  // of the parts that nothing is drawn from at random
+  await post("changed", { type: "NodePort", clusterIP: "10.0.0.3", ports: [port(80, { nodePort: 30061 })] });
   for (const [index, spec] of SPECS.entries()) {
     await post(`s${index}`, spec, "?dryRun=All");
     for (const query of ["?dryRun=All", ""]) {
