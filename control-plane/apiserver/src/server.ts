@@ -100,6 +100,8 @@ export interface ApiServerOptions extends PluginChoice, CredentialOptions, Autho
   readonly nodePorts: { readonly first: number; readonly last: number };
   /** Where pods reach this server: the endpoint of the `kubernetes` Service. */
   readonly advertise: { readonly address: string; readonly port: number };
+  /** Of the machine: a server that knows it has a Lease by which it tells that it is there. */
+  readonly hostname?: string;
   /** Serves over TLS; without it the server is reached in process only. */
   readonly tls?: Pick<HttpsServerOptions, "key" | "cert" | "minVersion" | "ciphers"> & { readonly clientCa?: string };
   /** Shown to kubelets: logs, exec and the like need it. */

@@ -46,7 +46,7 @@ export interface CredentialOptions {
   readonly staticTokens?: string;
   /** Proxies in front of this server that speak for users; there are none without it. */
   readonly requestHeaders?: RequestHeaders;
-  /** Of the machine: a server that knows it has a Lease by which it tells that it is there. */
+  /** Of the machine, by which metrics tell servers apart. */
   readonly hostname?: string;
 }
 
