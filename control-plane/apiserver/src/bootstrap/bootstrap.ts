@@ -114,7 +114,8 @@ function owned(
   const object = updatedByServer(deps, definition, live, next, { ...writer, sent: withoutFinalizers(next) });
   const { status } = wanted;
   if (live !== undefined || statusManager === undefined || status === undefined) return object;
-  return statusAppliedByServer(deps, definition, object, status, statusManager);
+  const { status: _status, ...bare } = object as Bootstrapped; // what is there already would be applied at no time
+  return statusAppliedByServer(deps, definition, bare as Unstructured, status, statusManager);
 }
 
 /** Those of a Namespace are given to it. */

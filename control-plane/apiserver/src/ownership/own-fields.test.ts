@@ -12,6 +12,7 @@ interface Owner {
   readonly manager: string;
   readonly operation: string;
   readonly subresource?: string;
+  readonly time?: string;
   readonly fieldsV1: object;
 }
 
@@ -19,6 +20,7 @@ interface Owner {
 async function owners(path: string): Promise<Readonly<Record<string, readonly string[]>>> {
   const { metadata } = (await cluster.client.raw("GET", path)) as Unstructured;
   const entries = (metadata?.managedFields ?? []) as unknown as readonly Owner[];
+  expect(entries.filter(({ time }) => time === undefined)).toEqual([]);
   return Object.fromEntries(
     entries.map(({ manager, operation, subresource, fieldsV1 }) => [
       [manager, operation, subresource].filter(Boolean).join(" "),
